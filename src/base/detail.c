@@ -93,6 +93,11 @@ static void watch_forks(void)
     if (pthread_atfork(NULL, NULL, child_after_fork) == 0) atomic_store(&fork_state, OURS);
 }
 
+bool mirai__forked(void)
+{
+    return atomic_load_explicit(&fork_state, memory_order_relaxed) == FORKED;
+}
+
 mirai_status mirai__enter(void)
 {
     mirai__detail_clear();

@@ -7,6 +7,7 @@
 #define MIRAI__DETAIL_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <miraicore/error.h>
 
 #define mirai__fail mirai_error_set
@@ -18,5 +19,7 @@ void mirai__detail_clear(void);
 
 /* Entry of a public call that touches process state: clears the detail; MIRAI_E_FORKED in a forked child. */
 mirai_status mirai__enter(void);
+/* The same question for calls that return nothing: they do nothing in a forked child, and clear no detail. */
+bool mirai__forked(void);
 
 #endif
