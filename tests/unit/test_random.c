@@ -50,17 +50,16 @@ static void test_random__is_whole_despite_signals(void **state)
 {
     (void)state;
     enum { SIZE = 1 << 24 };
-    struct sigaction action, before;
+    struct sigaction action;
     memset(&action, 0, sizeof action);
-    action.sa_handler = on_alarm; /* without SA_RESTART */
-    assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
+    action.sa_handler = on_alarm; /* without SA_RESTART; it stays, since one may still be on its way */
+    assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
     struct itimerval often = {{0, 500}, {0, 500}}, off = {{0, 0}, {0, 0}};
     unsigned char *bytes = mirai__alloc_zero(SIZE, 1);
     assert_non_null(bytes);
     assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
     mirai_status status = mirai__random_bytes(bytes, SIZE);
     assert_int_equal(setitimer(ITIMER_REAL, &off, NULL), 0);
-    assert_int_equal(sigaction(SIGALRM, &before, NULL), 0);
     assert_int_equal(status, MIRAI_OK);
     size_t zeros = 0;
     for (size_t i = SIZE - 4096; i < SIZE; i++) zeros += bytes[i] == 0;

@@ -29,7 +29,7 @@ static void test_utf8__accepts_what_is_well_formed(void **state)
     static const char *const good[] = {
         "", "a", "12345678", "123456789", "\x7F", "\xC2\x80", "\xDF\xBF", "\xE0\xA0\x80", "\xED\x9F\xBF",
         "\xEE\x80\x80", "\xEF\xBF\xBF", "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF",
-        "12345678\xE2\x82\xAC" "12345678\xC3\xA9",
+        "12345678\xE2\x82\xAC-2345678\xC3\xA9",
     };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         assert_true(mirai__utf8_valid(good[i], strlen(good[i])));
