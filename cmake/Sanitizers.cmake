@@ -1,0 +1,5 @@
+# -DMIRAICORE_SANITIZE=address,undefined (or thread) instruments everything that is built here.
+if(MIRAICORE_SANITIZE)
+    add_compile_options(-fsanitize=${MIRAICORE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -g)
+    add_link_options(-fsanitize=${MIRAICORE_SANITIZE})
+endif()

@@ -1,0 +1,98 @@
+#!/bin/sh
+# sh tests/run.sh [--sanitize | --valgrind] [-D<CMake option>]... [-- <ctest arguments>]
+#
+# Installs what is missing (Debian, root or sudo), builds everything and runs the whole ctest suite:
+#   (nothing)    in build-tests/, optimised
+#   --sanitize   in build-asan/ under AddressSanitizer and UBSan, then in build-tsan/ under
+#                ThreadSanitizer, there without torch
+#   --valgrind   in build-valgrind/ under valgrind, of torch only the vignette
+# For example: sh tests/run.sh -DMIRAICORE_TORCH=OFF -- -R unit
+# The log of a failed run stays in <build folder>/Testing/Temporary/LastTest.log.
+set -eu
+cd "$(dirname "$0")/.."
+
+mode=plain
+torch=ON
+options=
+while [ "$#" -gt 0 ]; do
+    case $1 in
+    --sanitize) mode=sanitize ;;
+    --valgrind) mode=valgrind ;;
+    -DMIRAICORE_TORCH=*) torch=${1#*=} ;;
+    -D*) options="$options $1" ;;
+    --)
+        shift
+        break
+        ;;
+    *)
+        echo "run.sh: unknown argument '$1'; there are --sanitize, --valgrind, -D<option>, --" >&2
+        exit 1
+        ;;
+    esac
+    shift
+done
+# What is left in "$@" goes to ctest.
+
+# suite <build folder> <with torch> "<CMake options>" <ctest arguments>...
+# Configures, builds, runs. Reports of sanitizers and of valgrind go to <build folder>/reports, those of
+# daemons too (whose stderr nobody sees); any report there is a failure.
+suite()
+{
+    folder=$1
+    # shellcheck disable=SC2086  # lists of options, to be split
+    cmake -S . -B "$folder" -DMIRAICORE_TORCH="$2" $3 $options
+    shift 3
+    rm -rf "$folder/reports"
+    mkdir "$folder/reports"
+    began=$(date +%s)
+    cmake --build "$folder" --parallel "$(sh cmake/jobs.sh)"
+    built=$(date +%s)
+    failed=0
+    ctest --test-dir "$folder" --output-on-failure --parallel 2 "$@" || failed=1
+    echo "--- $folder: built in $((built - began)) s, tested in $(($(date +%s) - built)) s"
+    if [ -n "$(find "$folder/reports" -type f -size +0)" ]; then
+        find "$folder/reports" -type f -size +0 -exec sh -c 'echo "--- $1"; cat "$1"' sh {} \; >&2
+        failed=1
+    fi
+    [ "$failed" -eq 0 ] ||
+        echo "--- failed; the log is $folder/Testing/Temporary/LastTest.log" >&2
+    return "$failed"
+}
+
+# Signals are left to their default, so that a daemon that crashes is seen to die of its signal.
+signals="handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:handle_abort=0"
+# Nothing is learnt from these under a sanitizer or valgrind.
+uninstrumented="^(rules|abi|bench)$"
+
+packages="build test"
+[ "$torch" = OFF ] || packages="$packages torch data"
+[ "$mode" = valgrind ] && packages="$packages valgrind"
+# shellcheck disable=SC2086
+sh cmake/install-packages.sh $packages
+
+case $mode in
+plain)
+    suite build-tests "$torch" "-DCMAKE_BUILD_TYPE=RelWithDebInfo" "$@"
+    ;;
+sanitize)
+    failed=0
+    export ASAN_OPTIONS="detect_leaks=1:strict_string_checks=1:$signals:log_path=$PWD/build-asan/reports/asan"
+    export UBSAN_OPTIONS="print_stacktrace=1:log_path=$PWD/build-asan/reports/ubsan"
+    export LSAN_OPTIONS="suppressions=$PWD/tests/support/lsan.supp:print_suppressions=0"
+    suite build-asan "$torch" "-DCMAKE_BUILD_TYPE=Debug -DMIRAICORE_SANITIZE=address,undefined" \
+        -LE "$uninstrumented" "$@" || failed=1
+    export TSAN_OPTIONS="second_deadlock_stack=1:$signals:log_path=$PWD/build-tsan/reports/tsan"
+    [ -f tests/support/tsan.supp ] && TSAN_OPTIONS="$TSAN_OPTIONS:suppressions=$PWD/tests/support/tsan.supp"
+    suite build-tsan OFF "-DCMAKE_BUILD_TYPE=Debug -DMIRAICORE_SANITIZE=thread" \
+        -LE "$uninstrumented" "$@" || failed=1
+    exit "$failed"
+    ;;
+valgrind)
+    launcher="valgrind;--quiet;--error-exitcode=99;--leak-check=full;--errors-for-leak-kinds=definite"
+    launcher="$launcher;--trace-children=yes;--trace-children-skip=/bin/*,/usr/bin/*"
+    launcher="$launcher;--log-file=$PWD/build-valgrind/reports/%p"
+    launcher="$launcher;--suppressions=$PWD/tests/support/valgrind.supp"
+    suite build-valgrind "$torch" "-DCMAKE_BUILD_TYPE=RelWithDebInfo -DMIRAICORE_TEST_LAUNCHER=$launcher" \
+        -LE "^(rules|abi|bench|consumer|torch)$" -E "examples.08_train" "$@"
+    ;;
+esac
