@@ -1,6 +1,5 @@
 # What leaves the build: file names and versions of the libraries, and where everything is installed.
 # Each part is left out when its target does not exist (torch is optional).
-option(MIRAICORE_INSTALL "Install libraries, headers, CMake package and miraicored" ${is_top_level})
 
 foreach(library miraicore miraicore_torch)
     if(TARGET ${library})
@@ -59,6 +58,7 @@ install(FILES ${PROJECT_BINARY_DIR}/miraicoreConfig.cmake
 
 # The .pc files find the prefix from where they lie, so that an installed tree may be moved.
 file(RELATIVE_PATH pc_to_prefix ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+string(REGEX REPLACE "/$" "" pc_to_prefix "${pc_to_prefix}")
 foreach(name miraicore miraicore_torch)
     if(TARGET ${name})
         configure_file(cmake/${name}.pc.in ${PROJECT_BINARY_DIR}/${name}.pc @ONLY)
