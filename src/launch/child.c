@@ -1,0 +1,148 @@
+/*
+ * child: posix_spawn with all that a good citizen's child needs. Every descriptor of ours is close-on-exec, and
+ * where the C library can, all from 4 on are closed as well: the host program's own may leak otherwise.
+ * Any thread; no lock, no state.
+ */
+#include "child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "command.h"
+#include "detail.h"
+#include "fault.h"
+
+#if defined(__GLIBC_PREREQ)
+#if __GLIBC_PREREQ(2, 34)
+#define HAVE_CLOSEFROM 1
+#endif
+#endif
+
+enum { FILES = 4 };
+
+static int set_attributes(posix_spawnattr_t *attributes)
+{
+    sigset_t all, none;
+    (void)sigfillset(&all);
+    (void)sigemptyset(&none);
+    int error = posix_spawnattr_setflags(
+        attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    if (error == 0) error = posix_spawnattr_setpgroup(attributes, 0);
+    if (error == 0) error = posix_spawnattr_setsigmask(attributes, &none);
+    if (error == 0) error = posix_spawnattr_setsigdefault(attributes, &all);
+    return error;
+}
+
+static int set_files(posix_spawn_file_actions_t *actions, const mirai__child *child, const int *files)
+{
+    int error = 0;
+    for (int i = 0; i < FILES && error == 0; i++) {
+        if (files[i] >= 0) /* onto itself too: that takes its close-on-exec away */
+            error = posix_spawn_file_actions_adddup2(actions, files[i], i);
+        else if (i < 3)
+            error = posix_spawn_file_actions_addopen(actions, i, "/dev/null", i == 0 ? O_RDONLY : O_WRONLY, 0);
+    }
+#ifdef HAVE_CLOSEFROM
+    if (error == 0) error = posix_spawn_file_actions_addclosefrom_np(actions, files[3] >= 0 ? 4 : 3);
+#endif
+    if (error == 0 && child->directory != NULL)
+        error = posix_spawn_file_actions_addchdir_np(actions, child->directory);
+    return error;
+}
+
+static int spawn_with(const mirai__child *child, const char *path, const int *files, pid_t *pid)
+{
+    posix_spawnattr_t attributes;
+    posix_spawn_file_actions_t actions;
+    if (mirai__fault()) return EAGAIN;
+    int error = posix_spawnattr_init(&attributes);
+    if (error != 0) return error;
+    error = posix_spawn_file_actions_init(&actions);
+    if (error == 0) {
+        error = set_attributes(&attributes);
+        if (error == 0) error = set_files(&actions, child, files);
+        if (error == 0)
+            error = posix_spawn(pid, path, &actions, &attributes, (char *const *)child->argv,
+                                child->environment);
+        (void)posix_spawn_file_actions_destroy(&actions);
+    }
+    (void)posix_spawnattr_destroy(&attributes);
+    return error;
+}
+
+/* A descriptor that stands where another is to go would be overwritten before its turn: move it up. */
+static mirai_status clear_of_targets(const mirai__child *child, int *files, bool *is_copy)
+{
+    for (int i = 0; i < FILES; i++) {
+        files[i] = child->files[i];
+        if (files[i] < 0 || files[i] == i || files[i] >= FILES) continue;
+        files[i] = fcntl(files[i], F_DUPFD_CLOEXEC, FILES);
+        if (files[i] < 0) return mirai__fail_errno(errno, "descriptor for a process");
+        is_copy[i] = true;
+    }
+    return MIRAI_OK;
+}
+
+static mirai_status explain(int error, const char *path)
+{
+    if (error == ENOENT && access(path, X_OK) == 0)
+        return mirai__fail(MIRAI_E_NOENT, "command \"%s\": the interpreter that it names does not exist", path);
+    if (error == ENOEXEC)
+        return mirai__fail(MIRAI_E_SYSTEM, "command \"%s\" is no program of this machine's", path);
+    return mirai__fail_errno(error, "starting \"%s\"", path);
+}
+
+static void kill_and_wait(pid_t pid)
+{
+    (void)kill(-pid, SIGKILL);
+    while (waitid(P_PID, (id_t)pid, NULL, WEXITED) != 0 && errno == EINTR) continue;
+}
+
+/* A host that lets its children be reaped by the kernel may have lost this one already; what is then readable at
+ * once is no pidfd, and mirai__process_reap() will find nothing to reap. */
+static mirai_status watch(pid_t pid, mirai__process *out)
+{
+    int fd = -1;
+    if (mirai__fault())
+        errno = EMFILE;
+    else
+        fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (fd < 0 && errno == ESRCH) fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd < 0) {
+        int error = errno;
+        kill_and_wait(pid);
+        return mirai__fail_errno(error, "watching process %d", (int)pid);
+    }
+    *out = (mirai__process){.pid = pid, .pidfd = fd, .output_fd = -1};
+    return MIRAI_OK;
+}
+
+mirai_status mirai__child_start(const mirai__child *child, mirai__process *out)
+{
+    char *found = NULL;
+    const char *path = child->path;
+    if (path == NULL) {
+        MIRAI_TRY(mirai__command_find(child->argv[0], &found));
+        path = found;
+    }
+    int files[FILES] = {-1, -1, -1, -1};
+    bool is_copy[FILES] = {false};
+    pid_t pid = 0;
+    mirai_status status = clear_of_targets(child, files, is_copy);
+    if (status == MIRAI_OK) {
+        int error = spawn_with(child, path, files, &pid);
+        if (error != 0) status = explain(error, path);
+    }
+    for (int i = 0; i < FILES; i++)
+        if (is_copy[i]) (void)close(files[i]);
+    mirai__free(found);
+    return status == MIRAI_OK ? watch(pid, out) : status;
+}

@@ -1,0 +1,92 @@
+/*
+ * process: a started process: killing its group, reaping it, and how it ended in words. Its owner's lock guards it.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "detail.h"
+#include "spawn.h"
+
+#ifndef P_PIDFD
+#define P_PIDFD 3
+#endif
+
+void mirai__process_kill(const mirai__process *process, int signal)
+{
+    /* Once it is reaped, its number may be another's. */
+    if (process->pid > 1 && !process->reaped) (void)kill(-process->pid, signal);
+}
+
+static bool is_dead(const mirai__process *process)
+{
+    struct pollfd poll_fd = {.fd = process->pidfd, .events = POLLIN};
+    return poll(&poll_fd, 1, 0) == 1;
+}
+
+mirai_status mirai__process_reap(mirai__process *process, mirai__death *out)
+{
+    *out = (mirai__death){.known = false, .exit_status = -1, .signal = 0};
+    if (process->reaped) return MIRAI_OK;
+    if (!is_dead(process)) return MIRAI_E_AGAIN;
+    /* Its number is its group's and is kept from others as long as it is a zombie: the last moment at which what
+     * it left behind can be killed safely. */
+    siginfo_t info = {.si_pid = 0};
+    if (waitid(P_PIDFD, (id_t)process->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
+        (void)kill(-process->pid, SIGKILL);
+        info.si_pid = 0;
+    }
+    int result = waitid(P_PIDFD, (id_t)process->pidfd, &info, WEXITED | WNOHANG);
+    if (result == 0 && info.si_pid == 0) return MIRAI_E_AGAIN; /* a debugger has yet to let it go */
+    process->reaped = true;
+    if (result != 0) return MIRAI_OK; /* somebody else reaped it */
+    out->known = true;
+    if (info.si_code == CLD_EXITED)
+        out->exit_status = info.si_status;
+    else
+        out->signal = info.si_status;
+    return MIRAI_OK;
+}
+
+void mirai__process_close(mirai__process *process)
+{
+    if (process->pidfd >= 0) (void)close(process->pidfd);
+    if (process->output_fd >= 0) (void)close(process->output_fd);
+    process->pidfd = process->output_fd = -1;
+}
+
+const char *mirai__signal_name(int signal)
+{
+    static const struct {
+        int number;
+        const char *name;
+    } table[] = {
+#define SIGNAL(name) {name, #name}
+        SIGNAL(SIGHUP),  SIGNAL(SIGINT),    SIGNAL(SIGQUIT), SIGNAL(SIGILL),   SIGNAL(SIGTRAP),
+        SIGNAL(SIGABRT), SIGNAL(SIGBUS),    SIGNAL(SIGFPE),  SIGNAL(SIGKILL),  SIGNAL(SIGUSR1),
+        SIGNAL(SIGSEGV), SIGNAL(SIGUSR2),   SIGNAL(SIGPIPE), SIGNAL(SIGALRM),  SIGNAL(SIGTERM),
+        SIGNAL(SIGCHLD), SIGNAL(SIGCONT),   SIGNAL(SIGSTOP), SIGNAL(SIGTSTP),  SIGNAL(SIGTTIN),
+        SIGNAL(SIGTTOU), SIGNAL(SIGURG),    SIGNAL(SIGXCPU), SIGNAL(SIGXFSZ),  SIGNAL(SIGVTALRM),
+        SIGNAL(SIGPROF), SIGNAL(SIGWINCH),  SIGNAL(SIGPOLL), SIGNAL(SIGPWR),   SIGNAL(SIGSYS),
+#undef SIGNAL
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (table[i].number == signal) return table[i].name;
+    return NULL;
+}
+
+void mirai__death_text(const mirai__death *death, char *out, size_t size)
+{
+    const char *name = mirai__signal_name(death->signal);
+    if (!death->known)
+        (void)snprintf(out, size, "exited, but the host program reaped it");
+    else if (death->signal == 0)
+        (void)snprintf(out, size, "exited with status %d", death->exit_status);
+    else if (name != NULL)
+        (void)snprintf(out, size, "killed by signal %d (%s)", death->signal, name);
+    else
+        (void)snprintf(out, size, "killed by signal %d", death->signal);
+}
