@@ -1,0 +1,195 @@
+/*
+ * scheduler: the scheduler as a pure state machine. Events go in as calls with the time as an argument, commands come
+ * out of mirai__sched_next(). No I/O, no clock, no lock, no thread: the pool's lock guards it. It allocates nothing
+ * but room in two heaps, when a task or a daemon enters, so that no later event can fail.
+ *
+ * Every event is O(1) in the number of tasks and daemons, or O(log n) where a timer is set; setups coming and
+ * going, closing, and a daemon catching up with setups are linear in what they touch.
+ *
+ * A task is matched with a daemon when mirai__sched_next() gives RUN, not before: until then it is queued, and a
+ * cancel still says that it never ran.
+ *
+ * Contract:
+ *  - every task that was submitted gives exactly one RESOLVE, whatever happens;
+ *  - a daemon has at most one attempt; it is busy until its result has come or it is gone, also when the task has
+ *    long been resolved (cancel, time-out): no slot is given out twice;
+ *  - attempts are numbered from 1 and never reused; a result whose attempt is not the daemon's present one is
+ *    refused (fencing);
+ *  - a daemon has run every remembered setup before its first task, and a setup given at time t before any task
+ *    submitted after t;
+ *  - no task waits in the queue while an eligible daemon idles.
+ */
+#ifndef MIRAI__SCHEDULER_H
+#define MIRAI__SCHEDULER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "heap.h"
+#include "list.h"
+#include <miraicore/pool.h>
+
+/* ---- what is scheduled: embedded in the owner's structs, zeroed before first use ---- */
+
+typedef struct mirai__sched_task {
+    mirai__list node;        /* in the queue, or among the resolved to be reported */
+    mirai__heap_node timer;  /* time-out */
+    int32_t state;           /* MIRAI_TASK_*; 0 before submission */
+    mirai_outcome outcome;   /* once resolved */
+    uint64_t attempt;        /* once running */
+    int64_t grace_ms;        /* -1: for ever */
+    struct mirai__sched_daemon *daemon; /* while running */
+} mirai__sched_task;
+
+/* Something that runs once on every daemon (everywhere). */
+typedef struct mirai__sched_setup {
+    mirai__list node;
+    uint64_t sequence;  /* from 1, increasing */
+    uint32_t deaths;    /* daemons that died in it; once it is done, in a row */
+    uint32_t waiting;   /* daemons that were ready when it was added and have not run it */
+    uint32_t runs;      /* internal: daemons that have run it, until it is reported */
+    bool remembered;    /* the caller's, before adding it: daemons that join later run it as well */
+    bool reported;      /* SETUP_DONE or SETUP_FAILED is decided */
+    bool failed;        /* which of them */
+    mirai__list report; /* internal: among those to be reported */
+} mirai__sched_setup;
+
+enum {
+    MIRAI__DAEMON_STARTING = 1, /* spawned, not yet ready */
+    MIRAI__DAEMON_IDLE = 2,
+    MIRAI__DAEMON_BUSY = 3,     /* a task or a setup is out */
+    MIRAI__DAEMON_ENDING = 4    /* killed, closed or leaving: gets nothing more; _gone() will follow */
+};
+
+typedef struct mirai__sched_daemon {
+    mirai__list node;           /* among the idle */
+    mirai__list all;            /* among all */
+    mirai__list pending;        /* among those with commands to give */
+    mirai__heap_node timer;     /* start deadline while starting, grace period while an attempt is cancelled */
+    int32_t state;
+    uint32_t commands;          /* internal: bits still to be given */
+    uint64_t attempt;           /* present one; 0: none */
+    mirai__sched_task *task;    /* of the attempt; NULL when resolved meanwhile, or a setup */
+    mirai__sched_setup *setup;  /* of the attempt; NULL when a task, or the setup was withdrawn */
+    uint64_t applied;           /* sequence up to which it has nothing more to run */
+    uint64_t joined;            /* last sequence when it became ready; UINT64_MAX while starting */
+    uint64_t round;             /* internal: of start failures, when it was added */
+    bool tried;                 /* it has been given an attempt */
+} mirai__sched_daemon;
+
+typedef struct mirai__sched_config {
+    int64_t daemons;          /* to keep alive; one that is ending counts until it is gone */
+    int64_t start_timeout_ms; /* from SPAWN's daemon_added to daemon_ready; -1: none */
+    int64_t grace_ms;         /* default for cancelled attempts; -1: for ever */
+} mirai__sched_config;
+
+typedef struct mirai__sched_counts {
+    int64_t wanted, starting, ready, ending; /* daemons now; ready counts idle and busy */
+    int64_t lost;                 /* total: daemons gone that had been ready and were to be kept */
+    int64_t awaiting, executing;  /* tasks now; a task resolved while its daemon is busy counts as neither */
+    int64_t submitted;            /* total; = awaiting + executing + the six totals below, at any time */
+    int64_t completed, failed, cancelled, timedout, lost_tasks, closed; /* by outcome, counted when decided */
+    int64_t start_failures;       /* in a row; daemons of one round that fail together count once */
+} mirai__sched_counts;
+
+typedef struct mirai__sched {
+    mirai__sched_config config;
+    mirai__sched_counts counts;
+    mirai__list queue, resolved, idle, daemons, pending, setups, reports; /* reports: setups to be reported */
+    mirai__heap timeouts; /* of tasks that have one */
+    mirai__heap timers;   /* of all daemons, so that setting one needs no room */
+    uint64_t last_attempt, last_sequence;
+    uint64_t round;      /* of start failures */
+    int64_t open_setups; /* not reported */
+    int64_t spawning;    /* SPAWN commands given and not answered */
+    int64_t retry_at;    /* no SPAWN before: back-off */
+    int64_t spawn_at;    /* not before; MIRAI__NEVER: nothing to spawn */
+    int64_t spawns_due;  /* SPAWN commands to give now */
+    int32_t closing;    /* 0, MIRAI_DRAIN or MIRAI_CANCEL */
+} mirai__sched;
+
+void mirai__sched_init(mirai__sched *sched, const mirai__sched_config *config);
+void mirai__sched_fini(mirai__sched *sched); /* all tasks resolved and reported, all daemons gone */
+
+/* ---- events ---- */
+
+/* E_CLOSED when closing, E_STATE when it was submitted before, E_NOMEM: the task is then as before. timeout_ms,
+ * grace_ms as in mirai_submit_options. */
+mirai_status mirai__sched_submit(mirai__sched *sched, mirai__sched_task *task, int64_t now, int64_t timeout_ms,
+                                 int64_t grace_ms);
+/* Returns MIRAI_CANCEL_*. */
+int32_t mirai__sched_cancel(mirai__sched *sched, mirai__sched_task *task, int64_t now);
+
+/* A SPAWN was carried out: the daemon is starting. E_NOMEM: end the process and call spawn_failed. E_STATE: it is
+ * in the machine already. */
+mirai_status mirai__sched_daemon_added(mirai__sched *sched, mirai__sched_daemon *daemon, int64_t now);
+/* A SPAWN could not be carried out.
+ * A start has failed when this is called, or a daemon goes, leaves or is killed before it is ready, or goes or leaves
+ * while needed before it was given anything (else one that dies when idle is respawned for ever at full speed). After
+ * k failures in a row nothing is spawned for min(100 ms * 2^(k-1), 30 s); a daemon that becomes ready ends the row.
+ * Any other daemon that goes is replaced at once. */
+void mirai__sched_spawn_failed(mirai__sched *sched, int64_t now);
+/* Ignored unless it is starting. */
+void mirai__sched_daemon_ready(mirai__sched *sched, mirai__sched_daemon *daemon, int64_t now);
+/* The daemon said that it is leaving, or broke the protocol (then the caller kills it): no more work for it. A task
+ * or setup that it has stays its until the result or daemon_gone. */
+void mirai__sched_daemon_leaving(mirai__sched *sched, mirai__sched_daemon *daemon, int64_t now);
+/* The process is dead and its memory may be reclaimed. Its task resolves to LOST. It is out of the machine now. */
+void mirai__sched_daemon_gone(mirai__sched *sched, mirai__sched_daemon *daemon, int64_t now);
+
+/* A result came. False: stale, drop it. True: *task is the task that it resolves (RESOLVE will be given), or NULL
+ * when that was resolved meanwhile or it was a setup (*setup, NULL when withdrawn); the daemon is free again.
+ * `outcome` is VALUE or FAILED. */
+bool mirai__sched_result(mirai__sched *sched, mirai__sched_daemon *daemon, uint64_t attempt, mirai_outcome outcome,
+                         int64_t now, mirai__sched_task **task, mirai__sched_setup **setup);
+
+/* Add a setup, zeroed but for `remembered`. It is done when every daemon that is ready now has run it, left or died,
+ * and at least one has run it (where the pool keeps any or one is coming; else it is done as it is). One that is not
+ * remembered runs only on daemons that are ready now; when none of them is left to run it and none has, it fails.
+ * A setup in which 3 daemons died fails and is withdrawn, also after SETUP_DONE when they were in a row, as is one
+ * whose result is FAILED before it is done. Once it is done and remembered, a FAILED result changes nothing.
+ * Whenever a setup is withdrawn, daemons that are at it are told to stop like those of a cancelled task (INTERRUPT,
+ * then KILL after config.grace_ms). A setup has no time-out of its own: remove it.
+ * E_CLOSED when closing, E_STATE when it was added before. */
+mirai_status mirai__sched_setup_add(mirai__sched *sched, mirai__sched_setup *setup, int64_t now);
+/* Withdraw: runs nowhere any more; no report follows, also when it was decided and not yet given. Call next and ask
+ * for the deadline after it, as after any event. */
+void mirai__sched_setup_remove(mirai__sched *sched, mirai__sched_setup *setup);
+
+/* How many daemons to keep alive from now on (growing only; shrinking is the caller's choice of whom to end). */
+void mirai__sched_resize(mirai__sched *sched, int64_t daemons, int64_t now);
+
+/* Fire what is due. */
+void mirai__sched_advance(mirai__sched *sched, int64_t now);
+/* When to call advance next; MIRAI__NEVER. */
+int64_t mirai__sched_deadline(const mirai__sched *sched);
+
+/* MIRAI_DRAIN: no further tasks and setups, spawn only while tasks are queued; tasks that no daemon can ever take
+ * (none wanted, none starting or ready) resolve to CLOSED. MIRAI_CANCEL: resolve all that is left to CLOSED (what runs
+ * gets INTERRUPT and KILL as by a cancel), fail setups not yet reported, run no setups, spawn no more. May be called
+ * again to go from DRAIN to CANCEL. Daemons are the caller's to end. */
+void mirai__sched_close(mirai__sched *sched, int32_t how, int64_t now);
+bool mirai__sched_is_drained(const mirai__sched *sched); /* no task queued or running, whoever it was */
+
+/* ---- commands: call until it gives NONE, after each event or batch of events ---- */
+
+typedef struct mirai__sched_command {
+    enum {
+        MIRAI__COMMAND_NONE,
+        MIRAI__COMMAND_RESOLVE,      /* task: outcome is set; it is out of the machine now */
+        MIRAI__COMMAND_RUN,          /* daemon, and task or setup; attempt */
+        MIRAI__COMMAND_INTERRUPT,    /* daemon, attempt: tell it to stop the attempt */
+        MIRAI__COMMAND_KILL,         /* daemon: kill it (start deadline or grace period over); _gone must follow */
+        MIRAI__COMMAND_SPAWN,        /* start one daemon, then daemon_added or spawn_failed */
+        MIRAI__COMMAND_SETUP_DONE,   /* setup: every daemon has run it; it stays if remembered, else it is out */
+        MIRAI__COMMAND_SETUP_FAILED  /* setup: withdrawn; it is out of the machine now. May follow SETUP_DONE */
+    } kind;
+    mirai__sched_task *task;
+    mirai__sched_setup *setup;
+    mirai__sched_daemon *daemon;
+    uint64_t attempt;
+} mirai__sched_command;
+
+void mirai__sched_next(mirai__sched *sched, mirai__sched_command *out);
+
+#endif
