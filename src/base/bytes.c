@@ -50,7 +50,8 @@ mirai_status mirai__bytes_vprintf(mirai__bytes *bytes, const char *format, va_li
     va_copy(again, arguments);
     mirai_status status = MIRAI_OK;
     size_t room = bytes->capacity - bytes->size;
-    int size = vsnprintf(room == 0 ? NULL : (char *)bytes->data + bytes->size, room, format, arguments);
+    int size =
+        vsnprintf(room == 0 ? NULL : (char *)bytes->data + bytes->size, room, format, arguments);
     if (size < 0) {
         status = mirai__fail(MIRAI_E_INVALID, "text cannot be formatted");
     } else if ((size_t)size >= room) { /* vsnprintf also writes a NUL, which is not counted */

@@ -1,9 +1,10 @@
 /*
  * detail: the detail text of each thread, and the check for a forked child.
  *
- * The text is a plain thread-local array: nothing to allocate when memory is what has run out, nothing to
- * free when a thread ends. The fork state is one atomic, written by the child's handler; the handler is
- * installed at the first entry, so that a process may load the library, fork, and use it in the child.
+ * The text is a plain thread-local array: nothing to allocate when memory is what has run out,
+ * nothing to free when a thread ends. The fork state is one atomic, written by the child's handler;
+ * the handler is installed at the first entry, so that a process may load the library, fork, and
+ * use it in the child.
  */
 #include "detail.h"
 
@@ -57,13 +58,13 @@ static mirai_status status_of_errno(int error)
         int error;
         mirai_status status;
     } table[] = {
-        {ENOMEM, MIRAI_E_NOMEM},           {EMFILE, MIRAI_E_NOFILES},
-        {ENFILE, MIRAI_E_NOFILES},         {ENOSPC, MIRAI_E_NOSPACE},
-        {EDQUOT, MIRAI_E_NOSPACE},         {EACCES, MIRAI_E_PERMISSION},
-        {EPERM, MIRAI_E_PERMISSION},       {ENOENT, MIRAI_E_NOENT},
-        {ENOTDIR, MIRAI_E_NOENT},          {ETIMEDOUT, MIRAI_E_TIMEDOUT},
-        {ECONNRESET, MIRAI_E_CONNRESET},   {EPIPE, MIRAI_E_CONNRESET},
-        {ECONNREFUSED, MIRAI_E_REFUSED},   {EADDRINUSE, MIRAI_E_ADDRESS},
+        {ENOMEM, MIRAI_E_NOMEM},          {EMFILE, MIRAI_E_NOFILES},
+        {ENFILE, MIRAI_E_NOFILES},        {ENOSPC, MIRAI_E_NOSPACE},
+        {EDQUOT, MIRAI_E_NOSPACE},        {EACCES, MIRAI_E_PERMISSION},
+        {EPERM, MIRAI_E_PERMISSION},      {ENOENT, MIRAI_E_NOENT},
+        {ENOTDIR, MIRAI_E_NOENT},         {ETIMEDOUT, MIRAI_E_TIMEDOUT},
+        {ECONNRESET, MIRAI_E_CONNRESET},  {EPIPE, MIRAI_E_CONNRESET},
+        {ECONNREFUSED, MIRAI_E_REFUSED},  {EADDRINUSE, MIRAI_E_ADDRESS},
         {EADDRNOTAVAIL, MIRAI_E_ADDRESS},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)

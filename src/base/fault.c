@@ -1,6 +1,6 @@
 /*
- * fault: the countdown behind the fault points. Any thread; atomics, no lock. `fail_at` is written last
- * when arming and alone decides whether a fault point does more than one load.
+ * fault: the countdown behind the fault points. Any thread; atomics, no lock. `fail_at` is written
+ * last when arming and alone decides whether a fault point does more than one load.
  */
 #include "fault.h"
 

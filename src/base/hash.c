@@ -16,7 +16,8 @@ static uint64_t secret[2];
 static void draw(void)
 {
     if (getrandom(secret, sizeof secret, GRND_NONBLOCK) == sizeof secret) return;
-    /* Before the kernel has gathered entropy: the tables are still right, only open to chosen collisions. */
+    /* Before the kernel has gathered entropy: the tables are still right, only open to chosen
+     * collisions. */
     secret[0] = (uint64_t)mirai__now_ns();
     secret[1] = (uint64_t)(uintptr_t)&secret;
 }

@@ -1,6 +1,6 @@
 /*
- * hash: for the tables in map.h. Keyed with a secret of this process, since keys may come from a peer, who
- * must not be able to choose keys that collide.
+ * hash: for the tables in map.h. Keyed with a secret of this process, since keys may come from a
+ * peer, who must not be able to choose keys that collide.
  */
 #ifndef MIRAI__HASH_H
 #define MIRAI__HASH_H

@@ -1,6 +1,7 @@
 /*
- * heap: the binary heap in an array of pointers, each node knowing its place. Guarded by the owner's lock.
- * Places count from 1, so that the parent of i is i / 2 and its children are 2i and 2i + 1.
+ * heap: the binary heap in an array of pointers, each node knowing its place. Guarded by the
+ * owner's lock. Places count from 1, so that the parent of i is i / 2 and its children are 2i and
+ * 2i + 1.
  */
 #include "heap.h"
 

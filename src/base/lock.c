@@ -52,7 +52,8 @@ static void *begin(void *memory)
     return given.run(given.argument);
 }
 
-mirai_status mirai__thread_start(pthread_t *thread, const char *name, void *(*run)(void *), void *argument)
+mirai_status mirai__thread_start(pthread_t *thread, const char *name, void *(*run)(void *),
+                                 void *argument)
 {
     start *given = mirai__alloc(sizeof *given);
     if (given == NULL) return MIRAI_E_NOMEM;

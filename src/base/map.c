@@ -1,9 +1,10 @@
 /*
- * map: the table keyed by numbers; names.c is the one keyed by strings. Guarded by the owner's lock.
+ * map: the table keyed by numbers; names.c is the one keyed by strings. Guarded by the owner's
+ * lock.
  *
- * Linear probing in a power of two of slots, at most three quarters in use. A removed entry leaves a mark
- * (GONE) so that longer probes still pass over it; marks that end a probe are swept at once, the others
- * when the table is rebuilt. Nothing moves on removal, so that a walk may remove.
+ * Linear probing in a power of two of slots, at most three quarters in use. A removed entry leaves
+ * a mark (GONE) so that longer probes still pass over it; marks that end a probe are swept at once,
+ * the others when the table is rebuilt. Nothing moves on removal, so that a walk may remove.
  */
 #include "map.h"
 
@@ -30,11 +31,11 @@ void mirai__map_fini(mirai__map *map)
     mirai__map_init(map);
 }
 
-static slot *find(const mirai__map *map, uint64_t key)
+static slot *find(const mirai__map *map, uint64_t key, uint64_t hash)
 {
     if (map->count == 0) return NULL;
     size_t mask = map->capacity - 1;
-    for (size_t i = (size_t)mirai__hash_number(key) & mask;; i = (i + 1) & mask) {
+    for (size_t i = (size_t)hash & mask;; i = (i + 1) & mask) {
         slot *at = &map->slots[i];
         if (at->item == NULL) return NULL;
         if (at->item != GONE && at->key == key) return at;
@@ -42,13 +43,13 @@ static slot *find(const mirai__map *map, uint64_t key)
 }
 
 /* For a key that is not in the table. */
-static void insert(mirai__map *map, uint64_t key, void *item)
+static void insert(mirai__map *map, uint64_t hash, slot entry)
 {
     size_t mask = map->capacity - 1;
-    size_t i = (size_t)mirai__hash_number(key) & mask;
+    size_t i = (size_t)hash & mask;
     while (map->slots[i].item != NULL && map->slots[i].item != GONE) i = (i + 1) & mask;
     if (map->slots[i].item == NULL) map->used++;
-    map->slots[i] = (slot){key, item};
+    map->slots[i] = entry;
     map->count++;
 }
 
@@ -60,8 +61,8 @@ static mirai_status rebuild(mirai__map *map)
     fresh.slots = mirai__alloc_zero(fresh.capacity, sizeof *fresh.slots);
     if (fresh.slots == NULL) return MIRAI_E_NOMEM;
     for (size_t i = 0; i < map->capacity; i++) {
-        slot *at = &map->slots[i];
-        if (at->item != NULL && at->item != GONE) insert(&fresh, at->key, at->item);
+        const slot *at = &map->slots[i];
+        if (at->item != NULL && at->item != GONE) insert(&fresh, mirai__hash_number(at->key), *at);
     }
     mirai__free(map->slots);
     *map = fresh;
@@ -71,25 +72,26 @@ static mirai_status rebuild(mirai__map *map)
 mirai_status mirai__map_put(mirai__map *map, uint64_t key, void *item)
 {
     if (item == NULL) return mirai__fail(MIRAI_E_INVALID, "a map holds no NULL");
-    slot *at = find(map, key);
+    uint64_t hash = mirai__hash_number(key);
+    slot *at = find(map, key, hash);
     if (at != NULL) {
         at->item = item;
         return MIRAI_OK;
     }
     if (map->used + 1 > map->capacity / 4 * 3) MIRAI_TRY(rebuild(map));
-    insert(map, key, item);
+    insert(map, hash, (slot){key, item});
     return MIRAI_OK;
 }
 
 void *mirai__map_get(const mirai__map *map, uint64_t key)
 {
-    const slot *at = find(map, key);
+    const slot *at = find(map, key, mirai__hash_number(key));
     return at == NULL ? NULL : at->item;
 }
 
 void *mirai__map_remove(mirai__map *map, uint64_t key)
 {
-    slot *at = find(map, key);
+    slot *at = find(map, key, mirai__hash_number(key));
     if (at == NULL) return NULL;
     void *item = at->item;
     at->item = GONE;

@@ -1,6 +1,6 @@
 /*
- * names: the table keyed by strings; it works as the one in map.c does, and keeps each key's hash so that
- * strings are compared only when they are very likely equal. Guarded by the owner's lock.
+ * names: the table keyed by strings; it works as the one in map.c does, and keeps each key's hash
+ * so that strings are compared only when they are very likely equal. Guarded by the owner's lock.
  */
 #include <string.h>
 

@@ -21,7 +21,8 @@ static bool is_continuation(uint8_t byte)
     return (byte & 0xC0) == 0x80;
 }
 
-/* The range of the second byte excludes overlong forms, surrogates and what lies beyond U+10FFFF. */
+/* The range of the second byte excludes overlong forms, surrogates and what lies beyond U+10FFFF.
+ */
 static bool second_fits(uint8_t lead, uint8_t second)
 {
     switch (lead) {

@@ -1,8 +1,8 @@
 /*
- * layout: offsets and sizes of every public struct and the number of every public constant, as they were
- * released, checked by the compiler (on the 64-bit ABIs that we ship for). A line that fails here means that
- * programs compiled earlier would break: append fields at the end of a struct with a struct_size, and never
- * renumber.
+ * layout: offsets and sizes of every public struct and the number of every public constant, as they
+ * were released, checked by the compiler (on the 64-bit ABIs that we ship for). A line that fails
+ * here means that programs compiled earlier would break: append fields at the end of a struct with
+ * a struct_size, and never renumber.
  */
 #include <miraicore.h>
 

@@ -1,5 +1,6 @@
 /*
- * Allocation: checked sizes, alignment, copies of text, and the detail text when there is no memory.
+ * Allocation: checked sizes, alignment, copies of text, and the detail text when there is no
+ * memory.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -60,7 +60,8 @@ static void test_bytes__reserves_room_without_moving(void **state)
 static void test_bytes__prints_at_every_fill(void **state)
 {
     (void)state;
-    for (size_t fill = 0; fill < 130; fill++) { /* the NUL of vsnprintf lands on each side of the end */
+    for (size_t fill = 0; fill < 130;
+         fill++) { /* the NUL of vsnprintf lands on each side of the end */
         mirai__bytes bytes;
         mirai__bytes_init(&bytes);
         for (size_t i = 0; i < fill; i++)

@@ -1,6 +1,6 @@
 /*
- * The detail text: cut at a character, safe with itself as argument, one per thread; and the check that
- * stops a forked child.
+ * The detail text: cut at a character, safe with itself as argument, one per thread; and the check
+ * that stops a forked child.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -84,10 +84,18 @@ static void test_detail__translates_errno(void **state)
         int error;
         mirai_status status;
     } table[] = {
-        {ENOMEM, MIRAI_E_NOMEM},       {EMFILE, MIRAI_E_NOFILES},   {ENFILE, MIRAI_E_NOFILES},
-        {ENOSPC, MIRAI_E_NOSPACE},     {EACCES, MIRAI_E_PERMISSION}, {ENOENT, MIRAI_E_NOENT},
-        {ECONNREFUSED, MIRAI_E_REFUSED}, {EPIPE, MIRAI_E_CONNRESET}, {EIO, MIRAI_E_SYSTEM},
-        {0, MIRAI_E_SYSTEM},           {-1, MIRAI_E_SYSTEM},        {99999, MIRAI_E_SYSTEM},
+        {ENOMEM, MIRAI_E_NOMEM},
+        {EMFILE, MIRAI_E_NOFILES},
+        {ENFILE, MIRAI_E_NOFILES},
+        {ENOSPC, MIRAI_E_NOSPACE},
+        {EACCES, MIRAI_E_PERMISSION},
+        {ENOENT, MIRAI_E_NOENT},
+        {ECONNREFUSED, MIRAI_E_REFUSED},
+        {EPIPE, MIRAI_E_CONNRESET},
+        {EIO, MIRAI_E_SYSTEM},
+        {0, MIRAI_E_SYSTEM},
+        {-1, MIRAI_E_SYSTEM},
+        {99999, MIRAI_E_SYSTEM},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         assert_int_equal(mirai__fail_errno(table[i].error, "opening %d", 3), table[i].status);
@@ -96,7 +104,8 @@ static void test_detail__translates_errno(void **state)
     }
     (void)mirai__fail_errno(ENOENT, "%s", "x");
     (void)mirai__fail_errno(ENOENT, "%s", mirai_error_detail());
-    assert_string_equal(mirai_error_detail(), "x: No such file or directory: No such file or directory");
+    assert_string_equal(mirai_error_detail(),
+                        "x: No such file or directory: No such file or directory");
 }
 
 static void *other_thread(void *argument)
@@ -127,8 +136,8 @@ static void test_detail__stops_a_forked_child(void **state)
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        bool stopped = mirai__enter() == MIRAI_E_FORKED && mirai_error_detail()[0] != '\0' &&
-                       mirai__forked();
+        bool stopped =
+            mirai__enter() == MIRAI_E_FORKED && mirai_error_detail()[0] != '\0' && mirai__forked();
         pid_t grandchild = fork();
         if (grandchild == 0) _exit(mirai__enter() == MIRAI_E_FORKED ? 0 : 1);
         int status = -1;

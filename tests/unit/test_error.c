@@ -43,8 +43,7 @@ static void test_error__statuses_and_outcomes_differ_in_text(void **state)
     (void)state;
     static const int32_t statuses[] = {
 #define NUMBER(name, number, text) number,
-        MIRAI_STATUS_MAP(NUMBER)
-    };
+        MIRAI_STATUS_MAP(NUMBER)};
     static const int32_t outcomes[] = {MIRAI_OUTCOME_MAP(NUMBER)};
 #undef NUMBER
     for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {

@@ -25,7 +25,8 @@ static void test_le__lays_bytes_out_least_first(void **state)
 static void test_le__reads_what_it_wrote_at_any_alignment(void **state)
 {
     (void)state;
-    static const uint64_t numbers[] = {0, 1, 0x80, 0xFF00, UINT64_C(0x8000000000000000), UINT64_MAX};
+    static const uint64_t numbers[] = {0,         1, 0x80, 0xFF00, UINT64_C(0x8000000000000000),
+                                       UINT64_MAX};
     unsigned char bytes[24];
     for (size_t at = 1; at < 9; at++) {
         for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {

@@ -1,5 +1,6 @@
 /*
- * Threads of the library's own take no signals and bear their name; timed waits end at their deadline.
+ * Threads of the library's own take no signals and bear their name; timed waits end at their
+ * deadline.
  */
 #include <pthread.h>
 #include <setjmp.h>
@@ -44,7 +45,8 @@ static void test_lock__thread_takes_no_signals(void **state)
     void *returned;
     assert_int_equal(mirai__cond_init(&out.changed), MIRAI_OK);
     (void)pthread_sigmask(SIG_SETMASK, NULL, &before);
-    assert_int_equal(mirai__thread_start(&thread, "a name that is far too long", look, &out), MIRAI_OK);
+    assert_int_equal(mirai__thread_start(&thread, "a name that is far too long", look, &out),
+                     MIRAI_OK);
     (void)pthread_sigmask(SIG_SETMASK, NULL, &after);
     for (int number = 1; number < SIGRTMAX; number++)
         assert_int_equal(sigismember(&before, number), sigismember(&after, number));

@@ -44,7 +44,8 @@ static void test_map__holds_extreme_keys(void **state)
     static const uint64_t keys[] = {0, 1, UINT64_MAX, UINT64_MAX - 1, UINT64_C(1) << 63};
     mirai__map map;
     mirai__map_init(&map);
-    for (size_t i = 0; i < 5; i++) assert_int_equal(mirai__map_put(&map, keys[i], &items[i]), MIRAI_OK);
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(mirai__map_put(&map, keys[i], &items[i]), MIRAI_OK);
     for (size_t i = 0; i < 5; i++) assert_ptr_equal(mirai__map_get(&map, keys[i]), &items[i]);
     assert_int_equal(mirai__map_put(&map, 0, &items[9]), MIRAI_OK);
     assert_ptr_equal(mirai__map_get(&map, 0), &items[9]);
@@ -121,7 +122,8 @@ static void test_map__walk_may_remove(void **state)
     (void)state;
     mirai__map map;
     mirai__map_init(&map);
-    for (uint64_t i = 0; i < 1000; i++) assert_int_equal(mirai__map_put(&map, i, &items[i]), MIRAI_OK);
+    for (uint64_t i = 0; i < 1000; i++)
+        assert_int_equal(mirai__map_put(&map, i, &items[i]), MIRAI_OK);
     size_t cursor = 0, seen = 0;
     uint64_t key;
     void *item;

@@ -96,7 +96,8 @@ static void test_names__forgets_keys_that_were_removed_or_replaced(void **state)
     assert_ptr_equal(mirai__names_get(&names, "same"), &items[2]);
     assert_ptr_equal(mirai__names_remove(&names, "same"), &items[2]);
     mirai__free(second);
-    for (int i = 0; i < 100; i++) assert_int_equal(mirai__names_put(&names, keys[i], items), MIRAI_OK);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(mirai__names_put(&names, keys[i], items), MIRAI_OK);
     assert_null(mirai__names_get(&names, "same"));
     mirai__names_fini(&names);
 }
@@ -106,7 +107,8 @@ static void test_names__walk_may_remove(void **state)
     (void)state;
     mirai__names names;
     mirai__names_init(&names);
-    for (int i = 0; i < KEYS; i++) assert_int_equal(mirai__names_put(&names, keys[i], &items[i]), MIRAI_OK);
+    for (int i = 0; i < KEYS; i++)
+        assert_int_equal(mirai__names_put(&names, keys[i], &items[i]), MIRAI_OK);
     size_t cursor = 0, seen = 0;
     const char *key;
     for (; mirai__names_next(&names, &cursor, &key, NULL); seen++)

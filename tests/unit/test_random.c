@@ -52,7 +52,8 @@ static void test_random__is_whole_despite_signals(void **state)
     enum { SIZE = 1 << 24 };
     struct sigaction action;
     memset(&action, 0, sizeof action);
-    action.sa_handler = on_alarm; /* without SA_RESTART; it stays, since one may still be on its way */
+    action.sa_handler =
+        on_alarm; /* without SA_RESTART; it stays, since one may still be on its way */
     assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
     struct itimerval often = {{0, 500}, {0, 500}}, off = {{0, 0}, {0, 0}};
     unsigned char *bytes = mirai__alloc_zero(SIZE, 1);

@@ -14,10 +14,29 @@ static void test_utf8__refuses_what_is_malformed(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "\x80", "\xBF", "\xC0\x80", "\xC1\xBF", "\xC3", "\xC3(", "\xE0\x80\x80", "\xE0\x9F\xBF",
-        "\xE2\x82", "\xE2(\x82", "\xED\xA0\x80", "\xED\xBF\xBF", "\xF0\x80\x80\x80", "\xF0\x8F\xBF\xBF",
-        "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xF8\x88\x80\x80\x80", "\xFE", "\xFF", "\xF0\x9F\x8C",
-        "12345678\x80", "1234567\xC3", "abcdefghijklmnop\xED\xA0\x80qrst",
+        "\x80",
+        "\xBF",
+        "\xC0\x80",
+        "\xC1\xBF",
+        "\xC3",
+        "\xC3(",
+        "\xE0\x80\x80",
+        "\xE0\x9F\xBF",
+        "\xE2\x82",
+        "\xE2(\x82",
+        "\xED\xA0\x80",
+        "\xED\xBF\xBF",
+        "\xF0\x80\x80\x80",
+        "\xF0\x8F\xBF\xBF",
+        "\xF4\x90\x80\x80",
+        "\xF5\x80\x80\x80",
+        "\xF8\x88\x80\x80\x80",
+        "\xFE",
+        "\xFF",
+        "\xF0\x9F\x8C",
+        "12345678\x80",
+        "1234567\xC3",
+        "abcdefghijklmnop\xED\xA0\x80qrst",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_false(mirai__utf8_valid(bad[i], strlen(bad[i])));
@@ -27,8 +46,19 @@ static void test_utf8__accepts_what_is_well_formed(void **state)
 {
     (void)state;
     static const char *const good[] = {
-        "", "a", "12345678", "123456789", "\x7F", "\xC2\x80", "\xDF\xBF", "\xE0\xA0\x80", "\xED\x9F\xBF",
-        "\xEE\x80\x80", "\xEF\xBF\xBF", "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF",
+        "",
+        "a",
+        "12345678",
+        "123456789",
+        "\x7F",
+        "\xC2\x80",
+        "\xDF\xBF",
+        "\xE0\xA0\x80",
+        "\xED\x9F\xBF",
+        "\xEE\x80\x80",
+        "\xEF\xBF\xBF",
+        "\xF0\x90\x80\x80",
+        "\xF4\x8F\xBF\xBF",
         "12345678\xE2\x82\xAC-2345678\xC3\xA9",
     };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
@@ -60,7 +90,8 @@ static void test_utf8__agrees_with_an_encoder(void **state)
         size_t size = encode(c, bytes);
         if (size > 0 && !mirai__utf8_valid((const char *)bytes, size)) fail_msg("U+%X refused", c);
     }
-    /* Of all sequences of three bytes that begin with a three-byte lead, just the encoded ones pass. */
+    /* Of all sequences of three bytes that begin with a three-byte lead, just the encoded ones
+     * pass. */
     int accepted = 0;
     for (uint32_t n = 0xE00000; n <= 0xEFFFFF; n++) {
         const char bytes[3] = {(char)(n >> 16), (char)(n >> 8), (char)n};
