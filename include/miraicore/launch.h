@@ -1,0 +1,30 @@
+/**
+ * @file launch.h
+ * How daemons are started: what a launcher of your own needs to know.
+ *
+ * A local daemon is started with these in its environment; a program becomes that daemon by calling
+ * mirai_main() or mirai_daemon_open() (daemon.h).
+ *   MIRAI_DAEMON_FD   number of an inherited, connected socket to the host, or
+ *   MIRAI_DAEMON_URL  address at which the host listens (ipc://, abstract://, tcp://), and
+ *   MIRAI_TOKEN_FD    number of an inherited descriptor from which the token for that address is read.
+ * They are removed from the environment as soon as they have been read.
+ */
+#ifndef MIRAICORE_LAUNCH_H
+#define MIRAICORE_LAUNCH_H
+
+#include <miraicore/error.h>
+
+MIRAI_BEGIN_DECLS
+
+/**
+ * The program that a pool would start as a daemon when its options name none: this program itself
+ * after mirai_main(), else miraicored, looked for in MIRAICORED (a path, from the environment), beside
+ * this library, in ../bin from there, and in PATH.
+ * @param[out] out  owned, release with mirai_text_free().
+ * @return MIRAI_OK; MIRAI_E_INVALID; MIRAI_E_NOENT; MIRAI_E_NOMEM.
+ * @thread any   @since 0.1
+ */
+MIRAI_API MIRAI_NODISCARD mirai_status mirai_launch_program(char **out);
+
+MIRAI_END_DECLS
+#endif

@@ -1,0 +1,63 @@
+/*
+ * commands: carrying out what the scheduler says. Called after every event, on the thread that brought it, with the
+ * pool's lock held. Writing a job to its daemon never blocks; what cannot be written now is the turn's to finish.
+ */
+#include "engine.h"
+
+#include "everywhere.h"
+#include "handle.h"
+#include "remote.h"
+
+static void run(mirai_pool *pool, const mirai__sched_command *command)
+{
+    mirai__remote *remote = mirai__remote_of(command->daemon);
+    mirai__frame job = {.kind = MIRAI__FRAME_JOB, .attempt = command->attempt, .incarnation = remote->id};
+    if (command->task != NULL) {
+        mirai_task *task = mirai__task_of(command->task);
+        job.task = task->id;
+        job.segment = task->request;
+    } else {
+        job.segment = mirai__everywhere_of(command->setup)->request;
+    }
+    remote->task_id = job.task;
+    mirai__remote_run(pool, remote, &job);
+}
+
+static void setup_ended(mirai__sched_setup *setup, bool failed)
+{
+    mirai__everywhere *everywhere = mirai__everywhere_of(setup);
+    everywhere->done = true;
+    everywhere->failed = failed;
+    if (!failed && setup->remembered) return;
+    mirai__list_remove(&everywhere->node);
+    mirai__everywhere_drop(everywhere);
+}
+
+void mirai__engine_commands(mirai_pool *pool)
+{
+    for (;;) {
+        mirai__sched_command command;
+        mirai__sched_next(&pool->sched, &command);
+        switch (command.kind) {
+        case MIRAI__COMMAND_RESOLVE: mirai__task_resolved(pool, mirai__task_of(command.task)); break;
+        case MIRAI__COMMAND_RUN: run(pool, &command); break;
+        case MIRAI__COMMAND_INTERRUPT:
+            mirai__remote_interrupt(pool, mirai__remote_of(command.daemon), command.attempt);
+            break;
+        case MIRAI__COMMAND_KILL: {
+            mirai__remote *remote = mirai__remote_of(command.daemon);
+            mirai__remote_kill(pool, remote,
+                               remote->ready ? "it did not stop within its grace period"
+                                             : "it was not ready in time");
+            break;
+        }
+        case MIRAI__COMMAND_SPAWN: pool->spawns_owed++; break;
+        case MIRAI__COMMAND_SETUP_DONE: setup_ended(command.setup, false); break;
+        case MIRAI__COMMAND_SETUP_FAILED: setup_ended(command.setup, true); break;
+        case MIRAI__COMMAND_NONE:
+        default:
+            if (pool->spawns_owed > 0 && pool->sleep_until != MIRAI__AWAKE) mirai__engine_kick(pool);
+            return;
+        }
+    }
+}

@@ -1,0 +1,239 @@
+/*
+ * engine: a pool's epoll set and its turns. A turn waits for events with the lock dropped, hands them to the owners of
+ * their sources, fires the scheduler's timers, and carries out its commands.
+ * Threads and locks: engine.h.
+ */
+#include "engine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "clock.h"
+#include "detail.h"
+#include "driver.h"
+#include "random.h"
+#include "remote.h"
+
+/* What an event carries: whose source it is, in the low bits the kind. */
+enum { SOURCE_BITS = 3, EVENTS_PER_TURN = 64 };
+
+static _Atomic uint64_t last_pool_id;
+
+/* ---- watching -------------------------------------------------------------------------------- */
+
+static struct epoll_event event_of(short events, int source, uint64_t id)
+{
+    struct epoll_event event = {.events = 0, .data = {.u64 = id << SOURCE_BITS | (uint64_t)source}};
+    if (events & POLLIN) event.events |= EPOLLIN;
+    if (events & POLLOUT) event.events |= EPOLLOUT;
+    return event;
+}
+
+mirai_status mirai__engine_watch(mirai_pool *pool, int fd, short events, int source, uint64_t id)
+{
+    struct epoll_event event = event_of(events, source, id);
+    if (epoll_ctl(pool->epoll, EPOLL_CTL_ADD, fd, &event) == 0) return MIRAI_OK;
+    return mirai__fail_errno(errno, "watching a descriptor");
+}
+
+void mirai__engine_rewatch(mirai_pool *pool, int fd, short events, int source, uint64_t id)
+{
+    struct epoll_event event = event_of(events, source, id);
+    (void)epoll_ctl(pool->epoll, EPOLL_CTL_MOD, fd, &event); /* a watched descriptor cannot fail this */
+}
+
+void mirai__engine_unwatch(mirai_pool *pool, int fd)
+{
+    (void)epoll_ctl(pool->epoll, EPOLL_CTL_DEL, fd, NULL);
+}
+
+void mirai__engine_kick(mirai_pool *pool)
+{
+    int saved = errno; /* a signal handler may be among the callers */
+    uint64_t one = 1;
+    ssize_t written = write(pool->wake, &one, sizeof one);
+    (void)written; /* full means that a kick is pending */
+    errno = saved;
+}
+
+void mirai__engine_rearm(mirai_pool *pool)
+{
+    if (mirai__sched_deadline(&pool->sched) < pool->sleep_until) mirai__engine_kick(pool);
+}
+
+/* ---- turns ----------------------------------------------------------------------------------- */
+
+static void take_kick(mirai_pool *pool)
+{
+    uint64_t count;
+    ssize_t got = read(pool->wake, &count, sizeof count);
+    (void)got; /* nothing to read: another turn took it */
+    if (atomic_exchange(&pool->interrupt, 0) != 0 && !mirai__driver_interrupt(pool))
+        atomic_store(&pool->interrupt, 1); /* nobody waits: kept for the next who does */
+}
+
+static void dispatch(mirai_pool *pool, const struct epoll_event *event)
+{
+    int source = (int)(event->data.u64 & ((1U << SOURCE_BITS) - 1));
+    uint64_t id = event->data.u64 >> SOURCE_BITS;
+    if (source == MIRAI__SOURCE_WAKE) {
+        take_kick(pool);
+        return;
+    }
+    if (source == MIRAI__SOURCE_LISTENER) {
+        mirai__stranger_accept(pool);
+        return;
+    }
+    if (source == MIRAI__SOURCE_STRANGER) {
+        mirai__stranger *stranger = mirai__map_get(&pool->strangers, id);
+        if (stranger != NULL) mirai__stranger_on_link(pool, stranger);
+        return;
+    }
+    mirai__remote *remote = mirai__map_get(&pool->remotes, id);
+    if (remote == NULL) return; /* gone since the event was taken */
+    if (source == MIRAI__SOURCE_LINK)
+        mirai__remote_on_link(pool, remote);
+    else if (source == MIRAI__SOURCE_PROCESS)
+        mirai__remote_on_process(pool, remote);
+    else
+        mirai__remote_on_output(pool, remote);
+}
+
+int64_t mirai__engine_deadline(mirai_pool *pool)
+{
+    int64_t now = mirai__now_ms();
+    int64_t until = mirai__sched_deadline(&pool->sched);
+    int64_t strangers = mirai__stranger_expire(pool, now);
+    int64_t lingering = mirai__remote_expire(pool, now);
+    if (strangers < until) until = strangers;
+    if (lingering < until) until = lingering;
+    return until;
+}
+
+void mirai__engine_turn(mirai_pool *pool, struct mirai__waiter *self, int64_t deadline)
+{
+    struct epoll_event events[EVENTS_PER_TURN];
+    int64_t until = mirai__engine_deadline(pool);
+    if (deadline < until) until = deadline;
+    pool->sleep_until = until;
+    int timeout = mirai__until(until, mirai__now_ms());
+
+    (void)pthread_mutex_unlock(&pool->lock);
+    int count = epoll_wait(pool->epoll, events, EVENTS_PER_TURN, timeout);
+    (void)pthread_mutex_lock(&pool->lock);
+
+    if (pool->driver == self) pool->sleep_until = MIRAI__AWAKE; /* else it is another's by now */
+    for (int i = 0; i < count; i++) dispatch(pool, &events[i]);
+    mirai__sched_advance(&pool->sched, mirai__now_ms());
+    mirai__engine_commands(pool);
+    while (pool->spawns_owed > 0) {
+        mirai__remote_spawn(pool);
+        mirai__engine_commands(pool);
+    }
+    mirai__driver_notify(pool);
+    mirai__engine_rearm(pool);
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static char **copy_command(const char *const *command)
+{
+    size_t count = 0;
+    while (command[count] != NULL) count++;
+    char **copy = mirai__alloc_zero(count + 1, sizeof *copy);
+    for (size_t i = 0; copy != NULL && i < count; i++) {
+        copy[i] = mirai__strdup(command[i]);
+        if (copy[i] != NULL) continue;
+        for (size_t j = 0; j < i; j++) mirai__free(copy[j]);
+        mirai__free(copy);
+        copy = NULL;
+    }
+    return copy;
+}
+
+static void free_command(char **command)
+{
+    for (size_t i = 0; command != NULL && command[i] != NULL; i++) mirai__free(command[i]);
+    mirai__free(command);
+}
+
+static void free_pool(mirai_pool *pool)
+{
+    mirai__listener_free(pool->listener);
+    mirai__sched_fini(&pool->sched);
+    mirai__map_fini(&pool->remotes);
+    mirai__map_fini(&pool->strangers);
+    mirai__hooks_free(pool->hooks);
+    if (pool->epoll >= 0) (void)close(pool->epoll);
+    if (pool->wake >= 0) (void)close(pool->wake);
+    if (pool->event_fd >= 0) (void)close(pool->event_fd);
+    free_command(pool->command);
+    mirai__free(pool->start_detail);
+    mirai__free(pool->name);
+    (void)pthread_mutex_destroy(&pool->lock);
+    mirai__free(pool);
+}
+
+mirai_pool *mirai__engine_ref(mirai_pool *pool)
+{
+    atomic_fetch_add_explicit(&pool->references, 1, memory_order_relaxed);
+    return pool;
+}
+
+void mirai__engine_release(mirai_pool *pool)
+{
+    if (atomic_fetch_sub_explicit(&pool->references, 1, memory_order_acq_rel) == 1) free_pool(pool);
+}
+
+/* Descriptors and owned memory; what was made when it fails is for free_pool(). */
+static mirai_status equip(mirai_pool *pool, const char *name, const mirai_pool_options *options)
+{
+    pool->name = mirai__strdup(name);
+    pool->hooks = mirai__hooks_new();
+    if (pool->name == NULL || pool->hooks == NULL) return MIRAI_E_NOMEM;
+    if (options->command != NULL) {
+        pool->command = copy_command(options->command);
+        if (pool->command == NULL) return MIRAI_E_NOMEM;
+    }
+    pool->spawn.command = (const char *const *)pool->command;
+    pool->spawn.output = options->output;
+    pool->spawn.socket = -1;
+    pool->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (pool->epoll < 0) return mirai__fail_errno(errno, "opening a pool");
+    pool->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (pool->wake < 0) return mirai__fail_errno(errno, "opening a pool");
+    return mirai__engine_watch(pool, pool->wake, POLLIN, MIRAI__SOURCE_WAKE, 0);
+}
+
+mirai_status mirai__engine_new(const char *name, const mirai_pool_options *options, mirai_pool **out)
+{
+    mirai_pool *pool = mirai__alloc_zero(1, sizeof *pool);
+    if (pool == NULL) return MIRAI_E_NOMEM;
+    mirai__sched_config config = {.daemons = 0,
+                                  .start_timeout_ms = options->start_timeout_ms,
+                                  .grace_ms = options->grace_ms};
+    atomic_init(&pool->references, 1);
+    (void)pthread_mutex_init(&pool->lock, NULL);
+    pool->id = atomic_fetch_add(&last_pool_id, 1) + 1;
+    pool->epoll = pool->wake = pool->event_fd = -1;
+    pool->sleep_until = MIRAI__AWAKE;
+    mirai__sched_init(&pool->sched, &config);
+    mirai__map_init(&pool->remotes);
+    mirai__map_init(&pool->strangers);
+    mirai__list_init(&pool->lingering);
+    mirai__list_init(&pool->waiters);
+    mirai__list_init(&pool->setups);
+    mirai__list_init(&pool->callbacks);
+    mirai_status status = equip(pool, name, options);
+    if (status == MIRAI_OK) {
+        *out = pool;
+        return MIRAI_OK;
+    }
+    free_pool(pool);
+    return status;
+}

@@ -1,0 +1,95 @@
+/*
+ * engine: the state of a pool, and the turn that moves it on: wait for events, feed them to the scheduler, carry out
+ * its commands.
+ *
+ * Threads. A *turn* is made by whoever drives: a thread that waits (driver.h), else the service thread (service.h).
+ * Any thread may submit, cancel or read at the same time. pool->lock guards everything here unless said otherwise;
+ * it is never held while user code runs, a process is spawned, or a thread sleeps. Events carry ids, not
+ * pointers, so that what one thread frees cannot be touched by another whose events are older.
+ *
+ * Life. A pool is counted: the handle, each task, and each turn of the service thread hold it.
+ */
+#ifndef MIRAI__ENGINE_H
+#define MIRAI__ENGINE_H
+
+#include <pthread.h>
+
+#include "map.h"
+#include "registry.h"
+#include "scheduler.h"
+#include "spawn.h"
+
+struct mirai__remote;
+struct mirai__waiter;
+
+/* sleep_until while a turn is being dealt with. */
+#define MIRAI__AWAKE INT64_MIN
+
+struct mirai_pool {
+    _Atomic int64_t references;
+    pthread_mutex_t lock;
+    uint64_t id; /* never reused in this process; constant */
+    char *name;  /* constant */
+    mirai__hooks *hooks; /* has its own lock */
+
+    mirai__sched sched;
+    mirai__spawn spawn; /* template: command and output */
+    char **command;     /* owned copy behind spawn.command; NULL: the default program */
+
+    int epoll; /* all sources of the pool: constant */
+    int wake;  /* eventfd among them: kicks the thread that sleeps in epoll */
+    int64_t sleep_until; /* deadline of that thread: a nearer one needs a kick. MIRAI__AWAKE: none does */
+    int64_t spawns_owed; /* SPAWN commands that a turn has still to carry out */
+    int64_t spawning;    /* processes being started by some thread, with the lock dropped */
+    bool ending;         /* daemons are being ended: those that start now are ended too */
+
+    mirai__map remotes;   /* id -> mirai__remote */
+    mirai__map strangers; /* id -> mirai__stranger */
+    mirai__list lingering;  /* dead remotes whose link has not ended */
+    struct mirai__listener *listener; /* NULL: daemons inherit their socket */
+    uint8_t token[MIRAI__TOKEN_SIZE];
+
+    mirai__list waiters;           /* all, in order of arrival */
+    struct mirai__waiter *driver;  /* one of them; NULL: the service thread drives */
+    _Atomic int interrupt;         /* set by mirai_pool_interrupt(), taken by a turn or a wait */
+
+    mirai__list setups;    /* mirai__everywhere, in order */
+    mirai__list callbacks; /* tasks whose on_resolved is due */
+    int64_t plain_events;  /* resolutions without a callback, counted once `event_fd` was asked for */
+    int event_fd;          /* -1: never asked for */
+
+    mirai_status start_status; /* last failed start of a daemon: why */
+    char *start_detail;
+};
+
+/* ---- life ---- */
+
+mirai_status mirai__engine_new(const char *name, const mirai_pool_options *options, mirai_pool **out);
+mirai_pool *mirai__engine_ref(mirai_pool *pool);
+void mirai__engine_release(mirai_pool *pool);
+
+/* ---- progress; the lock is held on entry and on return ---- */
+
+/* Carry out the scheduler's commands, until there are none. Does not start processes: it kicks for that. */
+void mirai__engine_commands(mirai_pool *pool);
+/* Wait for events until the deadline at the latest (the pool's own are kept too), and deal with them. The lock is
+ * dropped while waiting and while starting processes; somebody else may become the driver then. `self` is the waiter
+ * who drives, NULL on the service thread. */
+void mirai__engine_turn(mirai_pool *pool, struct mirai__waiter *self, int64_t deadline);
+/* When the next turn is due though no event comes. */
+int64_t mirai__engine_deadline(mirai_pool *pool);
+/* Make the thread that sleeps in the pool's epoll look again. Async-signal-safe; needs no lock. */
+void mirai__engine_kick(mirai_pool *pool);
+/* After an event: kick if the next deadline is nearer than what the sleeper knows of. */
+void mirai__engine_rearm(mirai_pool *pool);
+
+/* ---- for the sources' owners ---- */
+
+enum { MIRAI__SOURCE_LINK, MIRAI__SOURCE_PROCESS, MIRAI__SOURCE_OUTPUT, MIRAI__SOURCE_STRANGER,
+       MIRAI__SOURCE_LISTENER, MIRAI__SOURCE_WAKE };
+/* Watch fd for poll events; `id` names the owner (remote or stranger). */
+mirai_status mirai__engine_watch(mirai_pool *pool, int fd, short events, int source, uint64_t id);
+void mirai__engine_rewatch(mirai_pool *pool, int fd, short events, int source, uint64_t id);
+void mirai__engine_unwatch(mirai_pool *pool, int fd);
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * everywhere: a function that runs once on every daemon, remembered under a key for those that join later. Guarded
+ * by the pool's lock; counted, because who waits for it may outlast its place in the pool.
+ */
+#ifndef MIRAI__EVERYWHERE_H
+#define MIRAI__EVERYWHERE_H
+
+#include "engine.h"
+#include "segment.h"
+
+typedef struct mirai__everywhere {
+    mirai__sched_setup sched;
+    mirai__list node; /* in pool->setups, in order; holds a reference */
+    int64_t references;
+    mirai__segment *request;
+    mirai__segment *failure; /* of the first daemon on which it failed */
+    bool done, failed;
+    char key[];
+} mirai__everywhere;
+
+mirai__everywhere *mirai__everywhere_of(mirai__sched_setup *setup);
+/* Takes request, also on failure. One reference. */
+mirai__everywhere *mirai__everywhere_new(const char *key, mirai__segment *request, bool remember);
+void mirai__everywhere_drop(mirai__everywhere *everywhere);
+/* Hand it to the scheduler; what was remembered under its key is forgotten. Lock held. */
+mirai_status mirai__everywhere_add(mirai_pool *pool, mirai__everywhere *everywhere, int64_t now);
+/* Take it back. Lock held. */
+void mirai__everywhere_remove(mirai_pool *pool, mirai__everywhere *everywhere);
+
+#endif

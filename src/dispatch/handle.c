@@ -1,0 +1,135 @@
+/*
+ * handle: tasks as their owners hold them: counting, resolving, and decoding the result once.
+ * Threads and locks: handle.h.
+ */
+#include "handle.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "detail.h"
+#include "driver.h"
+#include "message.h"
+#include "notify.h"
+
+static _Atomic uint64_t last_task_id;
+
+/* Decoding is rare and short: one condition for all tasks, so that a task need not carry its own. */
+static pthread_mutex_t decode_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t decode_done = PTHREAD_COND_INITIALIZER;
+
+enum { NOT_DECODED, DECODING, DECODED };
+
+mirai_task *mirai__task_of(mirai__sched_task *task)
+{
+    return mirai__list_entry(task, mirai_task, sched);
+}
+
+mirai_task *mirai__task_new(mirai_pool *pool, const char *function, const char *label)
+{
+    size_t function_size = strlen(function) + 1;
+    size_t label_size = label != NULL ? strlen(label) + 1 : 0;
+    mirai_task *task = mirai__alloc_zero(1, sizeof *task + function_size + label_size);
+    if (task == NULL) return NULL;
+    atomic_init(&task->references, 1);
+    task->pool = mirai__engine_ref(pool);
+    task->id = atomic_fetch_add_explicit(&last_task_id, 1, memory_order_relaxed) + 1;
+    mirai__list_init(&task->sched.node);
+    mirai__list_init(&task->waiters);
+    mirai__list_init(&task->callback);
+    memcpy(task->names, function, function_size);
+    if (label != NULL) {
+        task->label_at = (uint32_t)function_size;
+        memcpy(task->names + function_size, label, label_size);
+    }
+    return task;
+}
+
+void mirai__task_drop(mirai_task *task)
+{
+    if (atomic_fetch_sub_explicit(&task->references, 1, memory_order_acq_rel) != 1) return;
+    mirai__segment_release(task->request);
+    mirai__segment_release(task->result);
+    mirai__cause_free(task->cause);
+    mirai_value_release(task->value);
+    mirai__engine_release(task->pool);
+    mirai__free(task);
+}
+
+void mirai__task_resolved(mirai_pool *pool, mirai_task *task)
+{
+    mirai__segment_release(task->request);
+    task->request = NULL;
+    for (mirai__list *at = task->waiters.next; at != &task->waiters; at = at->next)
+        (void)pthread_cond_signal(&mirai__list_entry(at, mirai__waiter, of_task)->condition);
+    mirai__notify_resolved(pool, task);
+    mirai__task_drop(task); /* the scheduler's hold */
+}
+
+/* ---- decoding -------------------------------------------------------------------------------- */
+
+static mirai_value *hook_error(mirai_status status)
+{
+    const char *class_name = status == MIRAI_E_HOOK     ? "hook_error"
+                             : status == MIRAI_E_DECODE ? "decode_error"
+                                                        : "result_error";
+    char *detail = mirai__strdup(mirai_error_detail());
+    mirai_value *error = mirai_error(class_name, status, "the result could not be read: %s",
+                                     detail != NULL ? detail : mirai_status_text(status));
+    mirai__free(detail);
+    return error;
+}
+
+/* On the reader's thread, under no lock. A status only where there is no memory to say anything. */
+static mirai_status decode(mirai_task *task, mirai_value **out)
+{
+    mirai_outcome outcome = task->sched.outcome;
+    mirai_value *value = NULL;
+    if (outcome != MIRAI_OUTCOME_VALUE && outcome != MIRAI_OUTCOME_FAILED) {
+        value = mirai__outcome_error(task, outcome);
+    } else {
+        mirai_status status =
+            mirai__decode(task->result, task->pool->hooks, &mirai__limits_local, &value);
+        if (status == MIRAI_E_NOMEM) return status;
+        if (status != MIRAI_OK) value = hook_error(status);
+        if (mirai_value_is_error(value)) value = mirai__outcome_annotate(task, value);
+    }
+    *out = value;
+    return value != NULL ? MIRAI_OK : MIRAI_E_NOMEM;
+}
+
+mirai_status mirai__task_value(mirai_task *task, const mirai_value **out)
+{
+    (void)pthread_mutex_lock(&decode_lock);
+    while (task->decoding == DECODING) {
+        if (pthread_equal(task->decoder, pthread_self())) {
+            (void)pthread_mutex_unlock(&decode_lock);
+            return mirai__fail(MIRAI_E_STATE, "a hook asked for the very result that it is decoding");
+        }
+        (void)pthread_cond_wait(&decode_done, &decode_lock);
+    }
+    bool mine = task->decoding == NOT_DECODED;
+    if (mine) {
+        task->decoding = DECODING;
+        task->decoder = pthread_self();
+    }
+    (void)pthread_mutex_unlock(&decode_lock);
+    if (!mine) {
+        *out = task->value;
+        return MIRAI_OK;
+    }
+
+    mirai_value *value = NULL;
+    mirai_status status = decode(task, &value);
+    (void)pthread_mutex_lock(&decode_lock);
+    task->value = value;
+    task->decoding = status == MIRAI_OK ? DECODED : NOT_DECODED;
+    mirai__segment *result = status == MIRAI_OK ? task->result : NULL;
+    if (result != NULL) task->result = NULL;
+    (void)pthread_cond_broadcast(&decode_done);
+    (void)pthread_mutex_unlock(&decode_lock);
+    mirai__segment_release(result);
+    if (status == MIRAI_OK) *out = value;
+    return status;
+}

@@ -1,0 +1,56 @@
+/*
+ * handle: the task behind a mirai_task: its request, its result, who waits for it.
+ *
+ * State, waiters and result segment are guarded by the pool's lock. The decoded value is made once, by the first who
+ * reads it, on that thread and under no lock; readers who come meanwhile wait for it.
+ */
+#ifndef MIRAI__HANDLE_H
+#define MIRAI__HANDLE_H
+
+#include "engine.h"
+#include "remote.h"
+
+/* What is known of the daemon of a task that did not end by itself: for its error value. Counted with the task. */
+typedef struct mirai__cause {
+    uint64_t daemon, pid;
+    mirai__death death;
+    bool dead;         /* death is filled */
+    const char *fault; /* constant text or NULL */
+    char *last_words;  /* owned or NULL */
+} mirai__cause;
+
+struct mirai_task {
+    mirai__sched_task sched;
+    _Atomic int64_t references; /* handles, the scheduler (until resolved), the callback queue */
+    mirai_pool *pool;           /* held */
+    uint64_t id;
+    mirai__segment *request; /* until resolved */
+    mirai__segment *result;  /* of a RESULT; until decoded */
+    mirai__cause *cause;     /* owned or NULL */
+    mirai__list waiters;     /* mirai__waiter.of_task */
+    mirai__list callback;    /* in pool->callbacks */
+    mirai_resolved_fn on_resolved;
+    void *user;
+    mirai_value *value;  /* decoded; constant once set */
+    pthread_t decoder;   /* while decoding */
+    int32_t decoding;    /* 0 not yet, 1 under way, 2 done */
+    uint32_t label_at;   /* offset of the label in names */
+    char names[];        /* function, NUL, label, NUL */
+};
+
+mirai_task *mirai__task_new(mirai_pool *pool, const char *function, const char *label);
+mirai_task *mirai__task_of(mirai__sched_task *task);
+void mirai__task_drop(mirai_task *task); /* one reference less; the lock may be held or not; runs no user code unless
+                                            a value was decoded, which only the last handle can see */
+/* RESOLVE was given: wake its waiters, queue its callback, let go of its request. Lock held. */
+void mirai__task_resolved(mirai_pool *pool, mirai_task *task);
+/* The value, decoded now if need be. Lock not held. */
+mirai_status mirai__task_value(mirai_task *task, const mirai_value **out);
+
+/* An error value for an outcome that the library made (outcome.c); lock not held; NULL: no memory. */
+mirai_value *mirai__outcome_error(const mirai_task *task, mirai_outcome outcome);
+/* Fill in what a function's error value does not know: task, label, function. Takes error. */
+mirai_value *mirai__outcome_annotate(const mirai_task *task, mirai_value *error);
+void mirai__cause_free(mirai__cause *cause);
+
+#endif

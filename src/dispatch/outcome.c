@@ -1,0 +1,95 @@
+/*
+ * outcome: the error values of tasks that did not end by themselves, and what is added to those that did. Runs on
+ * the thread that reads a result, under no lock; the task has resolved, so what is read here is constant.
+ */
+#include "handle.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+#include "alloc.h"
+
+void mirai__cause_free(mirai__cause *cause)
+{
+    if (cause == NULL) return;
+    mirai__free(cause->last_words);
+    mirai__free(cause);
+}
+
+static mirai_value *with_text(mirai_value *error, const char *key, const char *text)
+{
+    if (error == NULL || text == NULL) return error;
+    return mirai__value_with(error, key, mirai_string(text));
+}
+
+static mirai_value *with_number(mirai_value *error, const char *key, uint64_t number)
+{
+    return error == NULL ? NULL : mirai__value_with(error, key, mirai_int((int64_t)number));
+}
+
+mirai_value *mirai__outcome_annotate(const mirai_task *task, mirai_value *error)
+{
+    error = with_number(error, "task", task->id);
+    if (task->label_at != 0) error = with_text(error, "label", task->names + task->label_at);
+    return with_text(error, "function", task->names);
+}
+
+/* Whether we ended the daemon ourselves, so that its signal says nothing. */
+static bool ended_by_us(const mirai__cause *cause)
+{
+    return cause->fault != NULL && (!cause->death.known || cause->death.signal == SIGKILL);
+}
+
+static void say_how(const mirai__cause *cause, char *out, size_t size)
+{
+    char how[128];
+    if (cause == NULL)
+        (void)snprintf(out, size, "the daemon was lost");
+    else if (ended_by_us(cause))
+        (void)snprintf(out, size, "daemon process %llu was ended: %s", (unsigned long long)cause->pid,
+                       cause->fault);
+    else {
+        mirai__death_text(&cause->death, how, sizeof how);
+        (void)snprintf(out, size, "daemon process %llu was lost: %s", (unsigned long long)cause->pid, how);
+    }
+}
+
+static mirai_value *lost(const mirai_task *task)
+{
+    const mirai__cause *cause = task->cause;
+    char message[512];
+    say_how(cause, message, sizeof message);
+    mirai_value *error = mirai_error("daemon_lost", MIRAI_OUTCOME_LOST, "%s", message);
+    if (cause == NULL) return error;
+    error = with_number(error, "daemon", cause->daemon);
+    error = with_number(error, "pid", cause->pid);
+    if (cause->dead && cause->death.signal != 0 && !ended_by_us(cause))
+        error = with_text(error, "signal", mirai__signal_name(cause->death.signal));
+    if (cause->dead && cause->death.known && cause->death.signal == 0)
+        error = with_number(error, "exit_status", (uint64_t)cause->death.exit_status);
+    return with_text(error, "stderr", cause->last_words);
+}
+
+mirai_value *mirai__outcome_error(const mirai_task *task, mirai_outcome outcome)
+{
+    mirai_value *error = NULL;
+    bool ran = task->sched.attempt != 0;
+    switch (outcome) {
+    case MIRAI_OUTCOME_TIMEDOUT:
+        error = mirai_error("timed_out", outcome, "%s",
+                            ran ? "the task timed out while it ran" : "the task timed out before it ran");
+        break;
+    case MIRAI_OUTCOME_CANCELLED:
+        error = mirai_error("cancelled", outcome, "%s",
+                            ran ? "the task was cancelled while it ran"
+                                : "the task was cancelled before it ran");
+        break;
+    case MIRAI_OUTCOME_CLOSED:
+        error = mirai_error("pool_closed", outcome, "the pool \"%s\" was closed before the task ended",
+                            task->pool->name);
+        break;
+    default: error = lost(task); break;
+    }
+    error = with_number(error, "attempt", task->sched.attempt);
+    return mirai__outcome_annotate(task, error);
+}

@@ -1,0 +1,72 @@
+/*
+ * remote: a daemon as its host sees it: a process, a link, a place in the scheduler. Guarded by the pool's lock.
+ *
+ *   spawned -> (HELLO) -> ready -> ... -> link or process ends -> killed -> dead and reaped -> gone
+ *
+ * "Lost" means: the process group was killed and the process is dead. Only then does its task resolve. A result
+ * that a dying daemon had written is read before that.
+ */
+#ifndef MIRAI__REMOTE_H
+#define MIRAI__REMOTE_H
+
+#include "engine.h"
+#include "link.h"
+
+struct mirai_task;
+
+typedef struct mirai__remote {
+    mirai__sched_daemon sched;
+    uint64_t id; /* its incarnation; never reused */
+    mirai__link *link; /* NULL until it has dialled in, and once broken */
+    short watched;     /* poll events of the link's descriptor */
+    mirai__process process;
+    mirai__tail tail;
+    bool ready;   /* its HELLO was accepted */
+    bool killed;  /* by us */
+    bool asked;   /* CLOSE was sent */
+    const char *fault; /* why we killed it; constant text; NULL: we did not, or it was asked to leave */
+    uint32_t strays;   /* results that matched no attempt */
+    uint64_t jobs;     /* results received */
+    int64_t started;   /* now_ms */
+    uint64_t task_id;  /* of the attempt at hand; 0: none or a setup */
+    mirai__list lingering; /* in pool->lingering: dead, but bytes of it may still be on their way */
+    int64_t linger_until;
+    mirai__death death; /* once dead */
+} mirai__remote;
+
+/* A peer that has connected to the listener and not yet said who it is. */
+typedef struct mirai__stranger {
+    uint64_t id;
+    mirai__link *link;
+    int64_t deadline;
+} mirai__stranger;
+
+/* Start a process for one SPAWN. Drops the lock meanwhile. */
+void mirai__remote_spawn(mirai_pool *pool);
+mirai__remote *mirai__remote_of(mirai__sched_daemon *daemon);
+
+/* Commands of the scheduler. */
+void mirai__remote_run(mirai_pool *pool, mirai__remote *remote, const mirai__frame *job);
+void mirai__remote_interrupt(mirai_pool *pool, mirai__remote *remote, uint64_t attempt);
+/* Kill it, for a reason (constant text). It goes when it is dead. */
+void mirai__remote_kill(mirai_pool *pool, mirai__remote *remote, const char *fault);
+/* Ask it to end by itself. */
+void mirai__remote_ask(mirai_pool *pool, mirai__remote *remote);
+
+/* Events. */
+void mirai__remote_on_link(mirai_pool *pool, mirai__remote *remote);
+void mirai__remote_on_process(mirai_pool *pool, mirai__remote *remote);
+void mirai__remote_on_output(mirai_pool *pool, mirai__remote *remote);
+
+/* Bury the dead whose last bytes have not come in time; next deadline. */
+int64_t mirai__remote_expire(mirai_pool *pool, int64_t now);
+
+/* Strangers: accept those that wait at the listener; hear one; drop those that took too long. */
+void mirai__stranger_accept(mirai_pool *pool);
+void mirai__stranger_on_link(mirai_pool *pool, mirai__stranger *stranger);
+int64_t mirai__stranger_expire(mirai_pool *pool, int64_t now); /* next deadline */
+void mirai__stranger_drop(mirai_pool *pool, mirai__stranger *stranger);
+/* A HELLO that was read: take the link into the remote and welcome it. False: the link is not taken. */
+bool mirai__remote_welcome(mirai_pool *pool, mirai__remote *remote, const mirai__hello *hello);
+
+#endif

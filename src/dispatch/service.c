@@ -1,0 +1,218 @@
+/*
+ * service: the thread that makes the turns of the pools that nobody drives.
+ *
+ * A pool is in the service's epoll set by its own epoll descriptor, which is readable when a turn is due; while
+ * somebody drives, its entry is disarmed. Time-outs come from pool->sleep_until, which the last turn left.
+ * `service.lock` guards the table of pools, the thread's life, and each entry's `due`. It is taken after a pool's
+ * lock, never before.
+ */
+#include "service.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "clock.h"
+#include "detail.h"
+#include "lock.h"
+
+typedef struct entry {
+    mirai_pool *pool; /* kept by the pool's own count until it is removed */
+    int64_t due;      /* when a turn is due though no event comes; NEVER while parked */
+    bool in_turn;     /* the service thread is at it now */
+} entry;
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_mutex_t life; /* held while the thread is started or joined */
+    pthread_cond_t turn_over;
+    mirai__map pools; /* id -> entry */
+    pthread_t thread;
+    int epoll, wake;
+    bool stop;
+} service = {.lock = PTHREAD_MUTEX_INITIALIZER,
+             .life = PTHREAD_MUTEX_INITIALIZER,
+             .turn_over = PTHREAD_COND_INITIALIZER,
+             .epoll = -1,
+             .wake = -1};
+
+/* ---- the thread ------------------------------------------------------------------------------ */
+
+static int64_t next_due(uint64_t *id)
+{
+    int64_t due = MIRAI__NEVER;
+    size_t cursor = 0;
+    uint64_t key;
+    void *item;
+    while (mirai__map_next(&service.pools, &cursor, &key, &item)) {
+        const entry *each = item;
+        if (each->due >= due) continue;
+        due = each->due;
+        *id = key;
+    }
+    return due;
+}
+
+/* One turn of a pool, if it is still there and nobody drives it. service.lock is held, and dropped meanwhile. */
+static void turn(uint64_t id)
+{
+    entry *at = mirai__map_get(&service.pools, id);
+    if (at == NULL) return;
+    at->in_turn = true;
+    mirai_pool *pool = at->pool;
+    (void)pthread_mutex_unlock(&service.lock);
+
+    int64_t due = MIRAI__NEVER;
+    (void)pthread_mutex_lock(&pool->lock);
+    if (pool->driver == NULL) {
+        mirai__engine_turn(pool, NULL, mirai__now_ms());
+        if (pool->driver == NULL) {
+            due = mirai__engine_deadline(pool);
+            pool->sleep_until = due;
+        }
+    }
+    /* Set before the pool's lock is dropped: a park or unpark that comes later must have the last word. */
+    (void)pthread_mutex_lock(&service.lock);
+    at->due = due;
+    at->in_turn = false;
+    (void)pthread_mutex_unlock(&pool->lock);
+    (void)pthread_cond_broadcast(&service.turn_over);
+}
+
+static void *serve(void *unused)
+{
+    (void)unused;
+    (void)pthread_mutex_lock(&service.lock);
+    while (!service.stop) {
+        struct epoll_event events[16];
+        uint64_t first = 0;
+        int64_t due = next_due(&first), now = mirai__now_ms();
+        if (due <= now) {
+            turn(first);
+            continue;
+        }
+        (void)pthread_mutex_unlock(&service.lock);
+        int count = epoll_wait(service.epoll, events, 16, mirai__until(due, now));
+        (void)pthread_mutex_lock(&service.lock);
+        for (int i = 0; i < count && !service.stop; i++)
+            if (events[i].data.u64 != 0) turn(events[i].data.u64);
+    }
+    (void)pthread_mutex_unlock(&service.lock);
+    return NULL;
+}
+
+/* ---- its life; service.life is held ---------------------------------------------------------- */
+
+static void shut(void)
+{
+    if (service.epoll >= 0) (void)close(service.epoll);
+    if (service.wake >= 0) (void)close(service.wake);
+    service.epoll = service.wake = -1;
+    mirai__map_fini(&service.pools);
+}
+
+static mirai_status open_service(void)
+{
+    mirai__map_init(&service.pools);
+    service.stop = false;
+    service.epoll = epoll_create1(EPOLL_CLOEXEC);
+    service.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct epoll_event event = {.events = EPOLLIN, .data = {.u64 = 0}};
+    mirai_status status = MIRAI_OK;
+    if (service.epoll < 0 || service.wake < 0 ||
+        epoll_ctl(service.epoll, EPOLL_CTL_ADD, service.wake, &event) != 0)
+        status = mirai__fail_errno(errno, "starting the service thread");
+    if (status == MIRAI_OK) status = mirai__thread_start(&service.thread, "mirai-service", serve, NULL);
+    if (status != MIRAI_OK) shut();
+    return status;
+}
+
+static void stop_service(void)
+{
+    uint64_t one = 1;
+    (void)pthread_mutex_lock(&service.lock);
+    service.stop = true;
+    (void)pthread_mutex_unlock(&service.lock);
+    ssize_t written = write(service.wake, &one, sizeof one);
+    (void)written;
+    (void)pthread_join(service.thread, NULL);
+    shut();
+}
+
+/* ---- pools ----------------------------------------------------------------------------------- */
+
+static mirai_status enter(mirai_pool *pool, entry *fresh)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data = {.u64 = pool->id}};
+    (void)pthread_mutex_lock(&service.lock);
+    mirai_status status = mirai__map_put(&service.pools, pool->id, fresh);
+    if (status == MIRAI_OK && epoll_ctl(service.epoll, EPOLL_CTL_ADD, pool->epoll, &event) != 0) {
+        status = mirai__fail_errno(errno, "watching a pool");
+        (void)mirai__map_remove(&service.pools, pool->id);
+    }
+    (void)pthread_mutex_unlock(&service.lock);
+    return status;
+}
+
+mirai_status mirai__service_add(mirai_pool *pool)
+{
+    entry *fresh = mirai__alloc_zero(1, sizeof *fresh);
+    if (fresh == NULL) return MIRAI_E_NOMEM;
+    fresh->pool = pool;
+    fresh->due = MIRAI__NEVER;
+    (void)pthread_mutex_lock(&service.life);
+    bool first = service.epoll < 0;
+    mirai_status status = first ? open_service() : MIRAI_OK;
+    if (status == MIRAI_OK) {
+        status = enter(pool, fresh);
+        if (status != MIRAI_OK && first) stop_service();
+    }
+    (void)pthread_mutex_unlock(&service.life);
+    if (status != MIRAI_OK) mirai__free(fresh);
+    return status;
+}
+
+void mirai__service_remove(mirai_pool *pool)
+{
+    (void)pthread_mutex_lock(&service.life);
+    (void)pthread_mutex_lock(&service.lock);
+    entry *at = mirai__map_get(&service.pools, pool->id);
+    if (at != NULL) {
+        while (at->in_turn) (void)pthread_cond_wait(&service.turn_over, &service.lock);
+        (void)mirai__map_remove(&service.pools, pool->id);
+        (void)epoll_ctl(service.epoll, EPOLL_CTL_DEL, pool->epoll, NULL);
+        mirai__free(at);
+    }
+    bool last = at != NULL && service.pools.count == 0;
+    (void)pthread_mutex_unlock(&service.lock);
+    if (last) stop_service();
+    (void)pthread_mutex_unlock(&service.life);
+}
+
+static void arm(mirai_pool *pool, uint32_t events)
+{
+    (void)pthread_mutex_lock(&service.lock);
+    entry *at = mirai__map_get(&service.pools, pool->id);
+    if (at != NULL) {
+        struct epoll_event event = {.events = events, .data = {.u64 = pool->id}};
+        (void)epoll_ctl(service.epoll, EPOLL_CTL_MOD, pool->epoll, &event);
+        at->due = MIRAI__NEVER;
+    }
+    (void)pthread_mutex_unlock(&service.lock);
+}
+
+void mirai__service_park(mirai_pool *pool)
+{
+    arm(pool, 0);
+}
+
+void mirai__service_unpark(mirai_pool *pool)
+{
+    arm(pool, EPOLLIN);
+    pool->sleep_until = MIRAI__NEVER;
+    /* A turn of its own tells it the deadline; without one there is nothing to tell. */
+    if (mirai__engine_deadline(pool) != MIRAI__NEVER || pool->spawns_owed > 0) mirai__engine_kick(pool);
+}

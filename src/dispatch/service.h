@@ -1,0 +1,19 @@
+/*
+ * service: the one library thread of a host process. It makes the turns of all pools that nobody drives. It starts
+ * with the first pool and ends with the last.
+ *
+ * Its own lock guards the table of pools and is never held together with a pool's lock by the same thread in the
+ * order pool -> service, except in park and unpark, which touch only the epoll set.
+ */
+#ifndef MIRAI__SERVICE_H
+#define MIRAI__SERVICE_H
+
+#include "engine.h"
+
+mirai_status mirai__service_add(mirai_pool *pool); /* no lock held */
+/* After this the service thread does not touch the pool any more. No lock held; not on the service thread. */
+void mirai__service_remove(mirai_pool *pool);
+void mirai__service_park(mirai_pool *pool);   /* somebody else drives now; pool's lock held */
+void mirai__service_unpark(mirai_pool *pool); /* nobody does; pool's lock held */
+
+#endif

@@ -1,0 +1,103 @@
+/*
+ * stranger: peers at the pool's listener that have not said who they are. Each has a few seconds for one frame, which
+ * is not looked into before its token was compared; there is room for a few, and the oldest makes room. Guarded by
+ * the pool's lock.
+ */
+#include "remote.h"
+
+#include "alloc.h"
+#include "clock.h"
+
+enum { STRANGERS_MAX = 64, HANDSHAKE_MS = 5000 };
+
+void mirai__stranger_drop(mirai_pool *pool, mirai__stranger *stranger)
+{
+    if (stranger->link != NULL) {
+        mirai__engine_unwatch(pool, mirai__link_fd(stranger->link));
+        mirai__link_free(stranger->link);
+    }
+    (void)mirai__map_remove(&pool->strangers, stranger->id);
+    mirai__free(stranger);
+}
+
+static void drop_oldest(mirai_pool *pool)
+{
+    size_t cursor = 0;
+    uint64_t id, oldest = UINT64_MAX;
+    void *item;
+    while (mirai__map_next(&pool->strangers, &cursor, &id, &item))
+        if (id < oldest) oldest = id;
+    item = mirai__map_get(&pool->strangers, oldest);
+    if (item != NULL) mirai__stranger_drop(pool, item);
+}
+
+static void admit(mirai_pool *pool, mirai__channel *channel)
+{
+    static _Atomic uint64_t last_id;
+    mirai__link *link = mirai__link_new(channel, &mirai__limits_stranger);
+    if (link == NULL) return;
+    mirai__stranger *stranger = mirai__alloc_zero(1, sizeof *stranger);
+    if (stranger == NULL) {
+        mirai__link_free(link);
+        return;
+    }
+    if (pool->strangers.count >= STRANGERS_MAX) drop_oldest(pool);
+    stranger->id = ++last_id;
+    stranger->link = link;
+    stranger->deadline = mirai__deadline(HANDSHAKE_MS);
+    if (mirai__map_put(&pool->strangers, stranger->id, stranger) != MIRAI_OK) {
+        mirai__link_free(link);
+        mirai__free(stranger);
+        return;
+    }
+    if (mirai__engine_watch(pool, mirai__link_fd(link), mirai__link_events(link), MIRAI__SOURCE_STRANGER,
+                            stranger->id) != MIRAI_OK)
+        mirai__stranger_drop(pool, stranger);
+    else
+        mirai__stranger_on_link(pool, stranger); /* its HELLO may be here: arms the descriptor if it is not */
+}
+
+void mirai__stranger_accept(mirai_pool *pool)
+{
+    mirai__channel *channel;
+    while (mirai__listener_accept(pool->listener, &channel) == MIRAI_OK) admit(pool, channel);
+}
+
+void mirai__stranger_on_link(mirai_pool *pool, mirai__stranger *stranger)
+{
+    mirai__frame frame;
+    mirai_status status = mirai__link_receive(stranger->link, &frame);
+    if (status == MIRAI_E_AGAIN) return;
+    mirai__remote *remote = NULL;
+    mirai__hello hello;
+    if (status == MIRAI_OK) {
+        if (mirai__hello_read(&frame, pool->token, &hello) == MIRAI_OK)
+            remote = mirai__map_get(&pool->remotes, hello.launch);
+        mirai__frame_fini(&frame);
+    }
+    if (remote != NULL && remote->link == NULL && !remote->ready && !remote->killed) {
+        remote->link = stranger->link;
+        stranger->link = NULL;
+        remote->watched = POLLIN;
+        mirai__engine_rewatch(pool, mirai__link_fd(remote->link), POLLIN, MIRAI__SOURCE_LINK, remote->id);
+        (void)mirai__remote_welcome(pool, remote, &hello);
+    }
+    mirai__stranger_drop(pool, stranger);
+    if (remote != NULL && remote->link != NULL) mirai__remote_on_link(pool, remote);
+}
+
+int64_t mirai__stranger_expire(mirai_pool *pool, int64_t now)
+{
+    int64_t next = MIRAI__NEVER;
+    size_t cursor = 0;
+    uint64_t id;
+    void *item;
+    while (mirai__map_next(&pool->strangers, &cursor, &id, &item)) {
+        mirai__stranger *stranger = item;
+        if (stranger->deadline <= now)
+            mirai__stranger_drop(pool, stranger);
+        else if (stranger->deadline < next)
+            next = stranger->deadline;
+    }
+    return next;
+}

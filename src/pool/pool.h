@@ -1,0 +1,24 @@
+/*
+ * pool: a pool's life as its owner sees it: open, submit, run everywhere, look, close. Arguments have been checked
+ * by the floor above. No lock is held on entry; hooks run in submit, and in everywhere on failure.
+ */
+#ifndef MIRAI__POOL_H
+#define MIRAI__POOL_H
+
+#include <miraicore/pool.h>
+#include <miraicore/status.h>
+
+/* Options are complete: no defaults are left to fill in (times: -1 is none). */
+mirai_status mirai__pool_open(const char *name, int32_t daemons, const mirai_pool_options *options,
+                              mirai_pool **out);
+mirai_status mirai__pool_close(mirai_pool *pool, int32_t how, int64_t timeout_ms);
+/* Takes args. */
+mirai_status mirai__pool_submit(mirai_pool *pool, const char *function, mirai_value *args,
+                                const mirai_submit_options *options, mirai_task **out);
+/* Takes args. */
+mirai_status mirai__pool_everywhere(mirai_pool *pool, const char *key, const char *function, mirai_value *args,
+                                    const mirai_everywhere_options *options);
+void mirai__pool_status(mirai_pool *pool, mirai_pool_status *out);
+mirai_value *mirai__pool_describe(mirai_pool *pool);
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * submit: a call becomes a request, a request a task. Arguments are encoded on the caller's thread, under no lock,
+ * and by copy, so that nothing that the caller does afterwards can change the task.
+ */
+#include "pool.h"
+
+#include <stdatomic.h>
+
+#include "clock.h"
+#include "engine.h"
+#include "handle.h"
+#include "message.h"
+#include "request.h"
+
+mirai_status mirai__request_encode(mirai_pool *pool, const char *function, mirai_value *args, const char *label,
+                                   mirai__segment **out)
+{
+    mirai_value *call = mirai_list_of(mirai_string(function), args,
+                                      label != NULL ? mirai_string(label) : mirai_null(), MIRAI_END);
+    if (call == NULL) return MIRAI_E_NOMEM;
+    mirai_status status = mirai__encode(call, pool->hooks, MIRAI__ENCODE_COPY, out);
+    mirai_value_release(call);
+    return status;
+}
+
+mirai_status mirai__pool_submit(mirai_pool *pool, const char *function, mirai_value *args,
+                                const mirai_submit_options *options, mirai_task **out)
+{
+    mirai__segment *request = NULL;
+    MIRAI_TRY(mirai__request_encode(pool, function, args, options->label, &request));
+    mirai_task *task = mirai__task_new(pool, function, options->label);
+    if (task == NULL) {
+        mirai__segment_release(request);
+        return MIRAI_E_NOMEM;
+    }
+    task->request = request;
+    task->on_resolved = options->on_resolved;
+    task->user = options->user;
+    atomic_fetch_add_explicit(&task->references, 1, memory_order_relaxed); /* the scheduler's hold */
+
+    (void)pthread_mutex_lock(&pool->lock);
+    mirai_status status = mirai__sched_submit(&pool->sched, &task->sched, mirai__now_ms(),
+                                              options->timeout_ms, options->grace_ms);
+    if (status == MIRAI_OK) {
+        mirai__engine_commands(pool);
+        mirai__engine_rearm(pool);
+    }
+    (void)pthread_mutex_unlock(&pool->lock);
+
+    if (status != MIRAI_OK) mirai__task_drop(task);
+    if (status == MIRAI_OK && out != NULL)
+        *out = task;
+    else
+        mirai__task_drop(task);
+    return status;
+}

@@ -1,0 +1,73 @@
+/*
+ * channel: a two-way byte stream between host and daemon, non-blocking, whatever carries it: an inherited
+ * socketpair, or an NNG byte stream (ipc, abstract, tcp).
+ *
+ * Contract of the operations, for every maker:
+ *  - read and write never block and never raise SIGPIPE. One thread may read while another writes; two may not
+ *    read, nor write, at once (the owner's lock sees to that).
+ *  - read gives >0 bytes, 0 at the end of the stream, -EAGAIN when there is nothing, other -errno when broken.
+ *    After an end or an error it goes on giving it.
+ *  - write takes >=0 bytes of what it is offered, -EAGAIN when it can take none, other -errno when broken. Offered
+ *    nothing (count 0) it gives 0 once all that it took is out of this process's hands, and -EAGAIN before that.
+ *  - fd is one descriptor for the channel's life, for poll: after -EAGAIN of a read it becomes readable when
+ *    reading is worth a try; after -EAGAIN of a write, poll it for writable(channel). Spurious readiness is
+ *    allowed, a lost one is not; a busy loop over a descriptor that stays ready is not allowed either: the
+ *    descriptor is level-triggered for sockets; for NNG streams read() and write() disarm it when they give -EAGAIN.
+ *    Reading and writing do not disturb each other's readiness.
+ *  - shutdown may be called from any thread at any time, more than once: reads and writes then give an end or
+ *    an error soon, and a poll wakes up. free is called once, when no operation is under way; it may not block
+ *    on the peer.
+ */
+#ifndef MIRAI__CHANNEL_H
+#define MIRAI__CHANNEL_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <miraicore/error.h>
+
+typedef struct mirai__channel mirai__channel;
+
+typedef struct mirai__channel_ops {
+    ssize_t (*read)(mirai__channel *channel, void *into, size_t size);
+    ssize_t (*write)(mirai__channel *channel, const struct iovec *vectors, int count);
+    short (*writable)(mirai__channel *channel); /* poll event to wait for after write gave -EAGAIN: POLLIN or POLLOUT */
+    void (*shutdown)(mirai__channel *channel);
+    void (*free)(mirai__channel *channel);
+} mirai__channel_ops;
+
+struct mirai__channel {
+    const mirai__channel_ops *ops;
+    int fd;
+    bool off_host; /* bytes may leave this machine: worth compressing */
+    bool exact;    /* fd is as ready as the kernel says: a short read or write need not be followed by a second
+                      one that gives -EAGAIN before polling */
+};
+
+/* A connected pair: the host's end as a channel, the daemon's end as a plain descriptor without CLOEXEC trouble
+ * (it is CLOEXEC; the spawner passes it on by dup2). */
+mirai_status mirai__channel_pair(mirai__channel **host, int *daemon_fd);
+/* A channel over a connected socket; takes fd, also on failure. */
+mirai_status mirai__channel_socket(int fd, mirai__channel **out);
+
+/* ---- by URL, over NNG streams (the only users of NNG) ---- */
+
+typedef struct mirai__listener mirai__listener;
+
+/* Listen at ipc://PATH, abstract://NAME, tcp://HOST:PORT (port 0: any; no HOST: all interfaces). Path and name are
+ * taken as they are, without escapes. For ipc the socket file is 0600; a stale one is replaced, anything else there
+ * is left alone. E_ADDRESS, E_PERMISSION, E_NOENT, E_NOFILES, E_NOMEM. */
+mirai_status mirai__listen(const char *url, mirai__listener **out);
+const char *mirai__listener_url(const mirai__listener *listener); /* with the real port; borrowed */
+int mirai__listener_fd(const mirai__listener *listener);          /* readable when accept is worth a try */
+/* E_AGAIN when nobody waits, also while no descriptor or memory can be had (the peer waits, and the descriptor
+ * becomes readable in a while); E_CLOSED. A peer of another uid (ipc, abstract) is refused and never seen here. */
+mirai_status mirai__listener_accept(mirai__listener *listener, mirai__channel **out);
+void mirai__listener_free(mirai__listener *listener);
+/* Blocks until connected or the deadline (clock.h) has passed. E_REFUSED, E_TIMEDOUT, E_ADDRESS; E_PERMISSION also
+ * when the listener (ipc, abstract) belongs to another uid: it must not get a token. */
+mirai_status mirai__dial(const char *url, int64_t deadline, mirai__channel **out);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * link: frames over a channel: a channel, a frame reader, and a queue of frames to write.
+ * The receiving half and the sending half share nothing: one thread may receive while another sends. Each half is
+ * guarded by its user's lock (the pool's in the host; in a daemon the control thread owns receiving and a mutex
+ * guards sending).
+ */
+#ifndef MIRAI__LINK_H
+#define MIRAI__LINK_H
+
+#include "channel.h"
+#include "frame.h"
+
+typedef struct mirai__link mirai__link;
+
+mirai__link *mirai__link_new(mirai__channel *channel, const mirai__limits *limits); /* takes channel, also on failure */
+void mirai__link_free(mirai__link *link);                                           /* frees the channel; NULL is allowed */
+void mirai__link_shutdown(mirai__link *link);                                       /* any thread */
+void mirai__link_limit(mirai__link *link, const mirai__limits *limits);
+
+/* Queue a frame and write what can be written now. Borrows frame (refs its segment). MIRAI_OK also when a part is
+ * still queued; E_CONNRESET, E_NOMEM. */
+mirai_status mirai__link_send(mirai__link *link, const mirai__frame *frame);
+/* Write on. MIRAI_OK: nothing is queued any more; E_AGAIN; E_CONNRESET. */
+mirai_status mirai__link_flush(mirai__link *link);
+size_t mirai__link_queued(const mirai__link *link); /* bytes still to be written */
+
+/* Next frame; owned. E_AGAIN; E_CLOSED at the end of the stream; E_CONNRESET; the reader's errors. */
+mirai_status mirai__link_receive(mirai__link *link, mirai__frame *out);
+
+int mirai__link_fd(const mirai__link *link);
+/* What to poll for now: POLLIN, and POLLOUT where queued bytes need it. */
+short mirai__link_events(const mirai__link *link);
+
+/* For threads that may block: wait until it is worth receiving (or, `sending`, flushing) or the deadline has
+ * passed; also returns when *wake_fd* (-1: none) is readable. MIRAI_OK, E_TIMEDOUT. */
+mirai_status mirai__link_wait(mirai__link *link, bool sending, int wake_fd, int64_t deadline);
+/* Send and wait until all of it is written. */
+mirai_status mirai__link_send_all(mirai__link *link, const mirai__frame *frame, int64_t deadline);
+
+#endif

@@ -1,0 +1,74 @@
+/*
+ * frame: the unit on a byte stream: a fixed header of 64 bytes, a body, a table of buffer sizes, the buffers
+ * (FORMAT.md). The reader is fed bytes and gives frames; the writer is given a frame and gives bytes. Neither
+ * does I/O. Each is owned by one thread or guarded by its owner's lock.
+ *
+ * Bodies and buffers may be compressed with zstd, one by one (flag per frame, sizes say which): the writer does
+ * so when asked and when it pays; the reader always understands it, and bounds the sizes before it inflates.
+ */
+#ifndef MIRAI__FRAME_H
+#define MIRAI__FRAME_H
+
+#include <stdbool.h>
+#include <sys/uio.h>
+
+#include "limits.h"
+#include "segment.h"
+
+#define MIRAI__FRAME_HEADER_SIZE 64
+#define MIRAI__WIRE_VERSION 1
+
+/* X(NAME, number, from): H host to daemon, D daemon to host. */
+#define MIRAI__FRAME_MAP(X)                                                                        \
+    X(HELLO, 1, D)    /* first frame; body is a hello record (hello.h), not CBOR */                \
+    X(WELCOME, 2, H)  /* accepted; body: the pool's settings for the daemon */                     \
+    X(JOB, 3, H)      /* body: list [function, args, label]; task and attempt are set */           \
+    X(RESULT, 4, D)   /* body: the value; aux is a mirai_outcome: VALUE or FAILED */               \
+    X(CANCEL, 5, H)   /* no body; names the attempt */                                             \
+    X(PING, 6, H)     /* no body; aux is echoed */                                                 \
+    X(PONG, 7, D)     /* no body */                                                                \
+    X(CLOSE, 8, H)    /* no body; the daemon ends after the job at hand */                         \
+    X(LEAVE, 9, D)    /* no body; aux is the exit code that follows; no more jobs, please */
+
+enum {
+#define MIRAI__FRAME_ENUM(name, number, from) MIRAI__FRAME_##name = number,
+    MIRAI__FRAME_MAP(MIRAI__FRAME_ENUM)
+#undef MIRAI__FRAME_ENUM
+};
+
+typedef struct mirai__frame {
+    uint8_t kind;
+    int32_t aux;
+    uint64_t task, attempt, incarnation;
+    mirai__segment *segment; /* owned by whoever holds the frame; NULL: no body and no buffers */
+} mirai__frame;
+
+void mirai__frame_fini(mirai__frame *frame); /* releases the segment */
+
+/* ---- reading ---- */
+
+typedef struct mirai__frame_reader mirai__frame_reader;
+
+mirai__frame_reader *mirai__frame_reader_new(const mirai__limits *limits); /* NULL: no memory */
+void mirai__frame_reader_free(mirai__frame_reader *reader);
+void mirai__frame_reader_limit(mirai__frame_reader *reader, const mirai__limits *limits);
+/* Where the next bytes go and how many fit: read straight into it. Small frames gather in a staging area of a
+ * few KiB, so that one read may bring many; large buffers are received in place. */
+mirai_status mirai__frame_reader_want(mirai__frame_reader *reader, void **into, size_t *room);
+void mirai__frame_reader_got(mirai__frame_reader *reader, size_t size);
+/* Next complete frame; E_AGAIN when more bytes are needed; E_PROTOCOL, E_VERSION, E_LIMIT, E_NOMEM are final. */
+mirai_status mirai__frame_reader_next(mirai__frame_reader *reader, mirai__frame *out);
+
+/* ---- writing ---- */
+
+typedef struct mirai__frame_writer mirai__frame_writer;
+
+/* Borrows frame, refs its segment. NULL: no memory. */
+mirai__frame_writer *mirai__frame_writer_new(const mirai__frame *frame, bool compress);
+void mirai__frame_writer_free(mirai__frame_writer *writer);
+/* Fill up to `most` vectors with what is still to be written; returns how many (0: done). */
+int mirai__frame_writer_vectors(const mirai__frame_writer *writer, struct iovec *vectors, int most);
+void mirai__frame_writer_wrote(mirai__frame_writer *writer, size_t size);
+size_t mirai__frame_writer_left(const mirai__frame_writer *writer);
+
+#endif
