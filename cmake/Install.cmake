@@ -1,17 +1,19 @@
-# What leaves the build: file names and versions of the libraries, and where everything is installed.
+# What leaves the build: where libraries and executables lie, and what is installed.
 # Each part is left out when its target does not exist (torch is optional).
 
-foreach(library miraicore miraicore_torch)
-    if(TARGET ${library})
-        set_target_properties(${library} PROPERTIES VERSION ${PROJECT_VERSION}
-            SOVERSION ${PROJECT_VERSION_MAJOR} INSTALL_RPATH "$ORIGIN")
+# The build tree is laid out as an installed one, so that the library finds miraicored and its modules in
+# both by the same rule.
+foreach(target miraicore miraicore_static miraicore_torch miraicored)
+    if(TARGET ${target})
+        set_target_properties(${target} PROPERTIES
+            ARCHIVE_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib
+            LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib
+            RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
     endif()
 endforeach()
-if(TARGET miraicore_static)
-    set_target_properties(miraicore_static PROPERTIES OUTPUT_NAME miraicore)
-endif()
 if(TARGET miraicore_torch)
-    set_target_properties(miraicore_torch PROPERTIES EXPORT_NAME torch)
+    set_target_properties(miraicore_torch PROPERTIES EXPORT_NAME torch VERSION ${PROJECT_VERSION}
+        SOVERSION ${PROJECT_VERSION_MAJOR} INSTALL_RPATH "$ORIGIN")
 endif()
 
 if(NOT MIRAICORE_INSTALL)
