@@ -1,14 +1,15 @@
 /*
- * buffer: counted blocks of bytes: made here, adopted from the caller, or windows of another buffer.
+ * buffer: counted blocks of bytes: made here, adopted from the caller, or windows of another
+ * buffer.
  *
- * A buffer that is made here is one block: this header, padded to 64 bytes, then the bytes, so that both
- * come and go together and the bytes are aligned. Blocks of a megabyte and more that must be zero are
- * mapped, since the kernel hands pages out zeroed when they are first touched.
- * A slice always refers to the buffer that holds the memory, never to another slice, so that releasing one
+ * A buffer that is made here is one block: this header, padded to 64 bytes, then the bytes, so that
+ * both come and go together and the bytes are aligned. Blocks of a megabyte and more that must be
+ * zero are mapped, since the kernel hands pages out zeroed when they are first touched. A slice
+ * always refers to the buffer that holds the memory, never to another slice, so that releasing one
  * is never more than one step deep.
  *
- * Makers leave an older detail text alone when they succeed: they occur inside expressions that build a
- * value, whose first failure the caller is to see.
+ * Makers leave an older detail text alone when they succeed: they occur inside expressions that
+ * build a value, whose first failure the caller is to see.
  *
  * Any thread; no lock: the count and the frozen mark are atomic.
  */
@@ -43,7 +44,8 @@ struct mirai_buffer {
     } from;
 };
 
-_Static_assert(sizeof(mirai_buffer) <= MIRAI_BUFFER_ALIGNMENT, "the header must fit before the bytes");
+_Static_assert(sizeof(mirai_buffer) <= MIRAI_BUFFER_ALIGNMENT,
+               "the header must fit before the bytes");
 
 static void buffer_init(mirai_buffer *buffer, buffer_kind kind, void *data, size_t size)
 {
@@ -75,8 +77,8 @@ static mirai_buffer *buffer_map(size_t size)
     if (!fits(size)) return NULL;
     void *memory = MAP_FAILED;
     if (!mirai__fault())
-        memory = mmap(NULL, HEADER_SIZE + size, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        memory = mmap(NULL, HEADER_SIZE + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                      -1, 0);
     if (memory == MAP_FAILED) {
         mirai__fail(MIRAI_E_NOMEM, "out of memory: a buffer of %zu bytes", size);
         return NULL;
@@ -137,8 +139,8 @@ mirai_buffer *mirai_buffer_slice(mirai_buffer *buffer, size_t offset_bytes, size
         return NULL;
     }
     if (offset_bytes > buffer->size || size_bytes > buffer->size - offset_bytes) {
-        mirai__fail(MIRAI_E_RANGE, "a slice of %zu bytes at %zu of a buffer of %zu bytes", size_bytes,
-                    offset_bytes, buffer->size);
+        mirai__fail(MIRAI_E_RANGE, "a slice of %zu bytes at %zu of a buffer of %zu bytes",
+                    size_bytes, offset_bytes, buffer->size);
         return NULL;
     }
     mirai_buffer *slice = mirai__alloc(sizeof(*slice));
@@ -160,7 +162,7 @@ mirai_buffer *mirai_buffer_ref(mirai_buffer *buffer)
 void mirai_buffer_release(mirai_buffer *buffer)
 {
     if (!buffer) return;
-    /* Release: our reads and writes come before the free. Acquire: the last one sees all the others'. */
+    /* Release: our uses come before the free. Acquire: the last one sees those of all others. */
     if (atomic_fetch_sub_explicit(&buffer->references, 1, memory_order_acq_rel) != 1) return;
     switch (buffer->kind) {
     case BUFFER_MAPPED: munmap(buffer, HEADER_SIZE + buffer->size); return;

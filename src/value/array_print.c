@@ -1,9 +1,10 @@
 /*
- * array_print: arrays as people read them: a header with dtype and shape, then the numbers in brackets, aligned
- * at the decimal point. Large arrays show a few items at both ends of each dimension, with dots between them.
+ * array_print: arrays as people read them: a header with dtype and shape, then the numbers in
+ * brackets, aligned at the decimal point. Large arrays show a few items at both ends of each
+ * dimension, with dots between them.
  *
- * The numbers that are shown are walked twice: first to measure the columns, then to write. Numbers of more than
- * eight significant digits are rounded to eight, unless the array has only one.
+ * The numbers that are shown are walked twice: first to measure the columns, then to write.
+ * Fractions are rounded to six significant digits, unless the array has one element only.
  *
  * Runs on the thread that prints; no lock.
  */
@@ -15,13 +16,13 @@
 #define COUNT_MAX 1000 /* elements shown in full */
 #define LINES_FULL 40  /* and lines, about */
 #define ROWS_MAX 60    /* rows of an abridged array */
-#define DIGITS 8
+#define DIGITS 6
 #define DIGITS_ALL 17
 
 typedef struct grid {
     const mirai__array_node *array;
-    mirai_text *text; /* NULL: only measure */
-    int64_t edge;     /* items shown at either end of a dimension; 0: all */
+    mirai_text *text;   /* NULL: only measure */
+    int64_t edge;       /* items shown at either end of a dimension; 0: all */
     size_t left, right; /* widths of the widest number, before and from the point on */
     size_t rows;        /* that may still be shown */
     size_t column;      /* in the row at hand */
@@ -70,7 +71,7 @@ static void show_number(grid *grid, const uint8_t *at)
     mirai_dtype dtype = grid->array->dtype;
     size_t size = mirai__element_text(number, dtype, at, grid->digits);
     size_t left = size;
-    if (mirai__dtype_part(dtype) == dtype) left = strcspn(number, ".");
+    if (mirai__dtype_part(dtype) == dtype) left = strcspn(number, ".e");
     size_t right = size - left;
     if (!grid->text) {
         if (left > grid->left) grid->left = left;
@@ -82,7 +83,8 @@ static void show_number(grid *grid, const uint8_t *at)
     if (right < grid->right) pad(grid, grid->right - right);
 }
 
-/* A new line below the brackets that are open; an empty line between blocks of more than one row. */
+/* A new line below the brackets that are open; an empty line between blocks of more than one row.
+ */
 static void break_line(grid *grid, int32_t open, int32_t below)
 {
     put(grid, below > 1 ? "\n\n" : "\n");

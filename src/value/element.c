@@ -103,8 +103,7 @@ static mirai__element load_integer(mirai_dtype dtype, const uint8_t *at)
 mirai__element mirai__element_load(mirai_dtype dtype, const uint8_t *at)
 {
     mirai_dtype part = mirai__dtype_part(dtype);
-    if (dtype == MIRAI_DTYPE_BOOL)
-        return (mirai__element){MIRAI__ELEMENT_BOOL, *at != 0, 0, 0, 0};
+    if (dtype == MIRAI_DTYPE_BOOL) return (mirai__element){MIRAI__ELEMENT_BOOL, *at != 0, 0, 0, 0};
     if (part != dtype)
         return (mirai__element){MIRAI__ELEMENT_COMPLEX, 0, 0, load_real(part, at),
                                 load_real(part, at + mirai_dtype_size(part))};

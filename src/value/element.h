@@ -1,6 +1,6 @@
 /*
- * element: one element of an array, whatever its dtype, as a number to convert, compare or print; and a walk
- * over all elements of an array in row-major order, whatever its strides.
+ * element: one element of an array, whatever its dtype, as a number to convert, compare or print;
+ * and a walk over all elements of an array in row-major order, whatever its strides.
  */
 #ifndef MIRAI__ELEMENT_H
 #define MIRAI__ELEMENT_H
@@ -17,7 +17,7 @@ typedef enum mirai__element_kind {
 
 typedef struct mirai__element {
     mirai__element_kind kind;
-    int64_t integer;      /* of BOOL and SIGNED */
+    int64_t integer; /* of BOOL and SIGNED */
     uint64_t unsigned_integer;
     double real, imaginary;
 } mirai__element;

@@ -1,7 +1,6 @@
 /*
- * number_text: numbers as text. The C library finds the digits; where they go is decided here, so that the
- * locale's decimal point never shows.
- * Any thread; no lock.
+ * number_text: numbers as text. The C library finds the digits; where they go is decided here, so
+ * that the locale's decimal point never shows. Any thread; no lock.
  */
 #include "number_text.h"
 
@@ -10,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A binary format: bits of precision, exponent of its smallest step, and digits that always survive it. */
+/* A binary format: bits of precision, exponent of its smallest step, and digits that always survive
+ * it. */
 typedef struct format {
     int bits, lowest, digits;
 } format;
@@ -25,7 +25,8 @@ static format format_of(mirai_dtype dtype)
     }
 }
 
-/* Digits and decimal exponent of a finite number that is not 0: 0.d1d2d3... is scaled so that d1 is in front. */
+/* Digits and decimal exponent of a finite number that is not 0: 0.d1d2d3... is scaled so that d1 is
+ * in front. */
 typedef struct decimal {
     char digits[20];
     int count, exponent;
@@ -74,8 +75,8 @@ static size_t lay_out(char *out, const decimal *number)
     int count = number->count, exponent = number->exponent;
     int size;
     if (exponent < -4 || exponent >= 16)
-        size = sprintf(out, "%c%s%.*se%+03d", digits[0], count > 1 ? "." : "", count - 1, digits + 1,
-                       exponent);
+        size = sprintf(out, "%c%s%.*se%+03d", digits[0], count > 1 ? "." : "", count - 1,
+                       digits + 1, exponent);
     else if (exponent < 0)
         size = sprintf(out, "0.%.*s%.*s", -exponent - 1, "000", count, digits);
     else if (count <= exponent + 1)

@@ -1,9 +1,10 @@
 /*
- * reference: foreign objects as values: taking and releasing the object, finding the hooks of its class, and
- * reaching into it.
+ * reference: foreign objects as values: taking and releasing the object, finding the hooks of its
+ * class, and reaching into it.
  *
- * Any thread; no lock: what a `get` hook gave is kept in a list that only grows, by compare-and-swap, until the
- * reference goes. Two threads that fetch one key at once both run the hook; one of the two results is kept.
+ * Any thread; no lock: what a `get` hook gave is kept in a list that only grows, by
+ * compare-and-swap, until the reference goes. Two threads that fetch one key at once both run the
+ * hook; one of the two results is kept.
  */
 #include "value_node.h"
 
@@ -79,8 +80,8 @@ const char *mirai_value_class(const mirai_value *value)
 {
     switch (mirai_value_type(value)) {
     case MIRAI_TYPE_REFERENCE: return MIRAI__CONST_NODE(reference, value)->class_name;
-    case MIRAI_TYPE_ERROR: return mirai_value_string(mirai_value_item(
-        MIRAI__CONST_NODE(error, value)->classes, 0));
+    case MIRAI_TYPE_ERROR:
+        return mirai_value_string(mirai_value_item(MIRAI__CONST_NODE(error, value)->classes, 0));
     default: return NULL;
     }
 }
@@ -104,7 +105,8 @@ static const mirai_value *fetched_find(const mirai__fetched *from, const mirai__
 }
 
 /* Takes value. What another thread has put under the key meanwhile is kept instead. */
-static const mirai_value *fetched_keep(mirai__reference_node *node, const char *key, mirai_value *value)
+static const mirai_value *fetched_keep(mirai__reference_node *node, const char *key,
+                                       mirai_value *value)
 {
     size_t size = strlen(key) + 1;
     mirai__fetched *mine = mirai__alloc(sizeof(*mine) + size);
@@ -126,20 +128,22 @@ static const mirai_value *fetched_keep(mirai__reference_node *node, const char *
         }
         seen = head;
         mine->next = head;
-    } while (!atomic_compare_exchange_weak_explicit(&node->fetched, &head, mine, memory_order_acq_rel,
-                                                    memory_order_acquire));
+    } while (!atomic_compare_exchange_weak_explicit(&node->fetched, &head, mine,
+                                                    memory_order_acq_rel, memory_order_acquire));
     return value;
 }
 
 const mirai_value *mirai__reference_get(const mirai_value *reference, const char *key)
 {
-    mirai__reference_node *node = (mirai__reference_node *)reference; /* to keep what the hook gives */
+    mirai__reference_node *node =
+        (mirai__reference_node *)reference; /* to keep what the hook gives */
     const mirai_value *kept =
         fetched_find(atomic_load_explicit(&node->fetched, memory_order_acquire), NULL, key);
     if (kept) return kept;
     mirai__hook *hook = mirai__reference_hook(reference);
     if (!hook || !hook->hook.get) {
-        mirai__fail(MIRAI_E_TYPE, "an object of class \"%s\" cannot be reached into", node->class_name);
+        mirai__fail(MIRAI_E_TYPE, "an object of class \"%s\" cannot be reached into",
+                    node->class_name);
         mirai__hook_unref(hook);
         return NULL;
     }

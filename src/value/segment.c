@@ -1,6 +1,6 @@
 /*
- * segment: counting one encoded message and letting go of its buffers. Any thread; no lock: the count is
- * atomic, all else never changes.
+ * segment: counting one encoded message and letting go of its buffers. Any thread; no lock: the
+ * count is atomic, all else never changes.
  */
 #include "segment.h"
 

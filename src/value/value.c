@@ -1,11 +1,12 @@
 /*
- * value: the head of every value: its type and its count, the three immortal values, and tearing down.
+ * value: the head of every value: its type and its count, the three immortal values, and tearing
+ * down.
  *
- * A tree is torn down by a loop, not by recursion, so that a list nested a million deep costs no stack:
- * dead nodes are chained through their counts, which they no longer need.
+ * A tree is torn down by a loop, not by recursion, so that a list nested a million deep costs no
+ * stack: dead nodes are chained through their counts, which they no longer need.
  *
- * Any thread; no lock: counts are atomic, all else never changes. Foreign releases run in the call of
- * mirai_value_release() that drops the last count.
+ * Any thread; no lock: counts are atomic, all else never changes. Foreign releases run in the call
+ * of mirai_value_release() that drops the last count.
  */
 #include "value_node.h"
 

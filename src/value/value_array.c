@@ -1,8 +1,9 @@
 /*
  * value_array: building arrays, and copying their elements out.
  *
- * An array from foreign hands (a peer, a binding) may claim any shape, strides and offset. All sums here are
- * checked: what is built has each element inside its buffer, and a count that fits in memory.
+ * An array from foreign hands (a peer, a binding) may claim any shape, strides and offset. All sums
+ * here are checked: what is built has each element inside its buffer, and a count that fits in
+ * memory.
  *
  * Any thread; no lock.
  */
@@ -20,7 +21,8 @@ static mirai_status check_shape(mirai_dtype dtype, int32_t rank, const int64_t *
     if (mirai_dtype_size(dtype) == 0)
         return mirai__fail(MIRAI_E_INVALID, "%d is no dtype", (int)dtype);
     if (rank < 0 || rank > MIRAI_RANK_MAX)
-        return mirai__fail(MIRAI_E_INVALID, "rank %d is not from 0 to %d", (int)rank, MIRAI_RANK_MAX);
+        return mirai__fail(MIRAI_E_INVALID, "rank %d is not from 0 to %d", (int)rank,
+                           MIRAI_RANK_MAX);
     if (rank > 0 && !shape) return mirai__fail_missing("shape is NULL, but rank is %d", (int)rank);
     /* Also sizes beside a 0 must multiply to something addressable, or strides would not. */
     int64_t size = (int64_t)mirai_dtype_size(dtype);
@@ -62,28 +64,36 @@ static bool is_row_major(const mirai__array_node *array)
     return true;
 }
 
-/* Lowest and highest element that the strides reach must lie in the buffer. */
+/* The lowest and the highest element that the strides reach; false: not even a number holds it. */
+static bool reach(const mirai__array_node *array, int64_t *lowest, int64_t *highest)
+{
+    const int64_t *strides = array->shape + array->rank;
+    *lowest = *highest = 0;
+    for (int32_t i = 0; i < array->rank; i++) {
+        int64_t *end = strides[i] < 0 ? lowest : highest, span;
+        if (__builtin_mul_overflow(array->shape[i] - 1, strides[i], &span) ||
+            __builtin_add_overflow(*end, span, end))
+            return false;
+    }
+    return true;
+}
+
+/* Where an element begins in the buffer; false: no number holds it. */
+static bool place(int64_t element, int64_t item, size_t offset, int64_t *out)
+{
+    return !__builtin_mul_overflow(element, item, out) &&
+           !__builtin_add_overflow(*out, (int64_t)offset, out);
+}
+
 static mirai_status check_extent(const mirai__array_node *array, size_t offset)
 {
     size_t size = mirai_buffer_size(array->buffer);
-    if (offset > size || size > INT64_MAX)
+    if (offset > size || size > PTRDIFF_MAX)
         return mirai__fail(MIRAI_E_RANGE, "offset %zu of a buffer of %zu bytes", offset, size);
     if (array->count == 0) return MIRAI_OK;
-    const int64_t *strides = array->shape + array->rank;
-    int64_t item = (int64_t)mirai_dtype_size(array->dtype);
-    int64_t lowest = 0, highest = 0, span;
-    bool is_bad = false;
-    for (int32_t i = 0; i < array->rank && !is_bad; i++) {
-        is_bad = __builtin_mul_overflow(array->shape[i] - 1, strides[i], &span) ||
-                 __builtin_add_overflow(span < 0 ? lowest : highest, span, &span);
-        if (!is_bad && array->shape[i] > 1) *(strides[i] < 0 ? &lowest : &highest) = span;
-    }
-    is_bad = is_bad || __builtin_mul_overflow(lowest, item, &lowest) ||
-             __builtin_mul_overflow(highest, item, &highest) ||
-             __builtin_add_overflow(lowest, (int64_t)offset, &lowest) ||
-             __builtin_add_overflow(highest, (int64_t)offset, &highest) ||
-             __builtin_add_overflow(highest, item, &highest);
-    if (is_bad || lowest < 0 || highest > (int64_t)size)
+    int64_t item = (int64_t)mirai_dtype_size(array->dtype), lowest, highest;
+    if (!reach(array, &lowest, &highest) || !place(lowest, item, offset, &lowest) ||
+        !place(highest, item, offset, &highest) || lowest < 0 || highest > (int64_t)size - item)
         return mirai__fail(MIRAI_E_RANGE,
                            "elements of the array lie outside of its buffer of %zu bytes", size);
     return MIRAI_OK;
@@ -150,7 +160,8 @@ mirai_value *mirai_array_buffer(mirai_dtype dtype, int32_t rank, const int64_t *
         break
 
 /* Sizes are constants in each loop, so that a copy of an element is one load and one store. */
-static uint8_t *copy_run(uint8_t *to, const uint8_t *from, size_t count, int64_t stride, size_t item)
+static uint8_t *copy_run(uint8_t *to, const uint8_t *from, size_t count, int64_t stride,
+                         size_t item)
 {
     int64_t step = stride * (int64_t)item;
     if (stride == 1) {

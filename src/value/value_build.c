@@ -1,8 +1,8 @@
 /*
  * value_build: builders of numbers, strings, bytes and lists.
  *
- * No builder clears the detail text: in an expression that builds a tree, the arguments are built first, and
- * what failed there is what the caller is to see.
+ * No builder clears the detail text: in an expression that builds a tree, the arguments are built
+ * first, and what failed there is what the caller is to see.
  *
  * Any thread; no lock.
  */
@@ -48,7 +48,8 @@ mirai_value *mirai_string_n(const char *text, size_t size_bytes)
         return NULL;
     }
     if (size_bytes > PTRDIFF_MAX - sizeof(mirai__string_node) - 1) {
-        mirai__fail(MIRAI_E_NOMEM, "a string of %zu bytes is more than can be addressed", size_bytes);
+        mirai__fail(MIRAI_E_NOMEM, "a string of %zu bytes is more than can be addressed",
+                    size_bytes);
         return NULL;
     }
     if (size_bytes && !mirai__utf8_valid(text, size_bytes)) {
@@ -133,7 +134,8 @@ mirai_value *mirai_list_of(mirai_value *first, ...)
     va_list arguments;
     size_t count = 0;
     va_start(arguments, first);
-    for (mirai_value *item = first; item != MIRAI_END; item = va_arg(arguments, mirai_value *)) count++;
+    for (mirai_value *item = first; item != MIRAI_END; item = va_arg(arguments, mirai_value *))
+        count++;
     va_end(arguments);
 
     mirai__list_node *list = list_alloc(count);

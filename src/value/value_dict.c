@@ -1,8 +1,9 @@
 /*
- * value_dict: dicts: entries in the order in which they were given, and above a few of them a hash index.
+ * value_dict: dicts: entries in the order in which they were given, and above a few of them a hash
+ * index.
  *
- * One block holds the node, its entries, the slots of the index (open addressing, at most half full) and the
- * text of the keys. Keys may come from a peer: the hash is keyed (hash.h).
+ * One block holds the node, its entries, the slots of the index (open addressing, at most half
+ * full) and the text of the keys. Keys may come from a peer: the hash is keyed (hash.h).
  *
  * Any thread; no lock: a dict never changes once it is built.
  */
@@ -89,7 +90,8 @@ static mirai__dict_node *dict_alloc(const char *const *keys, size_t count, char 
 }
 
 /* Takes item on success only. The key's text goes to *text, which moves on. */
-static mirai_status dict_append(mirai__dict_node *dict, const char *key, mirai_value *item, char **text)
+static mirai_status dict_append(mirai__dict_node *dict, const char *key, mirai_value *item,
+                                char **text)
 {
     if (item == MIRAI_END) item = NULL; /* the value was forgotten */
     if (!item) return mirai__fail_missing("the value of key \"%s\" is NULL", key);
@@ -134,10 +136,11 @@ mirai_value *mirai_dict(const char *const *keys, mirai_value *const *items, size
 /* ---- from pairs ------------------------------------------------------------------------------ */
 
 /*
- * Walk `"key", value` pairs up to MIRAI_END and count them; keep them in keys and items, unless these are
- * NULL. A pair whose value was forgotten is the last.
+ * Walk `"key", value` pairs up to MIRAI_END and count them; keep them in keys and items, unless
+ * these are NULL. A pair whose value was forgotten is the last.
  */
-static size_t pairs_walk(const void *first_key, va_list arguments, const char **keys, mirai_value **items)
+static size_t pairs_walk(const void *first_key, va_list arguments, const char **keys,
+                         mirai_value **items)
 {
     size_t count = 0;
     const void *key = first_key;

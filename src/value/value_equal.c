@@ -1,8 +1,9 @@
 /*
  * value_equal: deep equality.
  *
- * Containers are compared with a stack of our own on the heap, so that depth costs no stack of the thread. When
- * there is no memory for it, the values count as different and the detail text says why.
+ * Containers are compared with a stack of our own on the heap, so that depth costs no stack of the
+ * thread. When there is no memory for it, the values count as different and the detail text says
+ * why.
  *
  * Any thread; no lock. `equal` and `identity` hooks run in this call.
  */
@@ -110,7 +111,8 @@ static bool same_reference(const mirai_value *a, const mirai_value *b)
     mirai__hook *hook = mirai__reference_hook(a);
     if (!hook) return false;
     const mirai_refhook *hooks = &hook->hook;
-    bool same = (hooks->identity && hooks->identity(x, hooks->context) == hooks->identity(y, hooks->context)) ||
+    bool same = (hooks->identity &&
+                 hooks->identity(x, hooks->context) == hooks->identity(y, hooks->context)) ||
                 (hooks->equal && hooks->equal(x, y, hooks->context) != 0);
     mirai__hook_unref(hook);
     return same;
@@ -127,10 +129,13 @@ static bool same_or_push(const mirai_value *a, const mirai_value *b, stack *stac
     case MIRAI_TYPE_INT:
         return MIRAI__CONST_NODE(number, a)->as.integer == MIRAI__CONST_NODE(number, b)->as.integer;
     case MIRAI_TYPE_FLOAT:
-        return same_real(MIRAI__CONST_NODE(number, a)->as.real, MIRAI__CONST_NODE(number, b)->as.real);
-    case MIRAI_TYPE_STRING: return same_string(MIRAI__CONST_NODE(string, a), MIRAI__CONST_NODE(string, b));
+        return same_real(MIRAI__CONST_NODE(number, a)->as.real,
+                         MIRAI__CONST_NODE(number, b)->as.real);
+    case MIRAI_TYPE_STRING:
+        return same_string(MIRAI__CONST_NODE(string, a), MIRAI__CONST_NODE(string, b));
     case MIRAI_TYPE_BYTES: return same_bytes(a, b);
-    case MIRAI_TYPE_ARRAY: return same_array(MIRAI__CONST_NODE(array, a), MIRAI__CONST_NODE(array, b));
+    case MIRAI_TYPE_ARRAY:
+        return same_array(MIRAI__CONST_NODE(array, a), MIRAI__CONST_NODE(array, b));
     case MIRAI_TYPE_REFERENCE: return same_reference(a, b);
     case MIRAI_TYPE_LIST:
     case MIRAI_TYPE_DICT: return mirai_value_count(a) == mirai_value_count(b) && push(stack, a, b);
@@ -142,7 +147,8 @@ static bool same_or_push(const mirai_value *a, const mirai_value *b, stack *stac
 
 /* ---- containers ------------------------------------------------------------------------------ */
 
-/* The next pair of the uppermost containers; the other dict may have the key elsewhere, or not at all. */
+/* The next pair of the uppermost containers; the other dict may have the key elsewhere, or not at
+ * all. */
 static void next_pair(frame *top, const mirai_value **x, const mirai_value **y)
 {
     size_t i = top->next++;

@@ -1,6 +1,6 @@
 /*
- * value_error: errors as values: a dict of fields, of which "class", "code" and "message" are checked once, when
- * the error is built. Every error also counts as of class "error".
+ * value_error: errors as values: a dict of fields, of which "class", "code" and "message" are
+ * checked once, when the error is built. Every error also counts as of class "error".
  *
  * Any thread; no lock.
  */
@@ -16,7 +16,8 @@
 
 static const char ROOT_CLASS[] = "error";
 
-/* A message is shown to people: bytes that are no UTF-8 (a strerror() in another charset) become '?'. */
+/* A message is shown to people: bytes that are no UTF-8 (a strerror() in another charset) become
+ * '?'. */
 static void mend_utf8(char *text)
 {
     for (size_t at = 0; text[at];) {
@@ -38,7 +39,8 @@ static mirai_value *message_new(const char *format, va_list arguments)
     mirai__bytes bytes;
     mirai__bytes_init(&bytes);
     char *text = NULL;
-    if (mirai__bytes_vprintf(&bytes, format, arguments) == MIRAI_OK) text = mirai__bytes_steal_text(&bytes);
+    if (mirai__bytes_vprintf(&bytes, format, arguments) == MIRAI_OK)
+        text = mirai__bytes_steal_text(&bytes);
     mirai__bytes_fini(&bytes);
     if (!text) return NULL;
     mend_utf8(text);
@@ -59,9 +61,10 @@ mirai_value *mirai_error(const char *class_name, int32_t code, const char *forma
     mirai_value *message = message_new(format, arguments);
     va_end(arguments);
     if (!message) return NULL;
-    mirai_value *classes = !class_name || strcmp(class_name, ROOT_CLASS) == 0
-                               ? mirai_list_of(mirai_string(ROOT_CLASS), MIRAI_END)
-                               : mirai_list_of(mirai_string(class_name), mirai_string(ROOT_CLASS), MIRAI_END);
+    mirai_value *classes =
+        !class_name || strcmp(class_name, ROOT_CLASS) == 0
+            ? mirai_list_of(mirai_string(ROOT_CLASS), MIRAI_END)
+            : mirai_list_of(mirai_string(class_name), mirai_string(ROOT_CLASS), MIRAI_END);
     mirai_value *fields =
         mirai_dict_of("class", classes, "code", mirai_int(code), "message", message, MIRAI_END);
     return fields ? mirai_error_of(fields) : NULL;
@@ -79,14 +82,16 @@ static mirai_status check_classes(const mirai_value *classes)
         return mirai__fail(MIRAI_E_TYPE, "field \"class\" of an error must be a list of strings");
     for (size_t i = 0; i < mirai_value_count(classes); i++)
         if (!mirai_value_string(mirai_value_item(classes, i)))
-            return mirai__fail(MIRAI_E_TYPE, "item %zu of field \"class\" of an error is no string", i);
+            return mirai__fail(MIRAI_E_TYPE, "item %zu of field \"class\" of an error is no string",
+                               i);
     return MIRAI_OK;
 }
 
 static mirai_status check_fields(const mirai_value *fields)
 {
     if (fields->type != MIRAI_TYPE_DICT)
-        return mirai__fail(MIRAI_E_TYPE, "an error is built from a dict, not from a value of type %s",
+        return mirai__fail(MIRAI_E_TYPE,
+                           "an error is built from a dict, not from a value of type %s",
                            mirai_type_text(fields->type));
     MIRAI_TRY(check_classes(field(fields, "class")));
     const mirai_value *code = field(fields, "code");

@@ -1,8 +1,8 @@
 /*
  * value_node: how values lie in memory: for the files of this folder only.
  *
- * Every kind starts with the head. All nodes but the immortal ones (null, true, false) are one allocation,
- * with their items, keys or text at the end.
+ * Every kind starts with the head. All nodes but the immortal ones (null, true, false) are one
+ * allocation, with their items, keys or text at the end.
  */
 #ifndef MIRAI__VALUE_NODE_H
 #define MIRAI__VALUE_NODE_H
@@ -116,9 +116,10 @@ const mirai_value *mirai__reference_get(const mirai_value *reference, const char
 mirai__dict_entry *mirai__dict_find(const mirai_value *dict, const char *key);
 
 /*
- * Fails with MIRAI_E_INVALID for a NULL that was handed in as a value. The call that gave the NULL has most
- * likely said why; only when there is no detail text, this one sets it.
+ * Fails with MIRAI_E_INVALID for a NULL that was handed in as a value. The call that gave the NULL
+ * has most likely said why; only when there is no detail text, this one sets it.
  */
-mirai_status mirai__fail_missing(const char *format, ...) __attribute__((__format__(__printf__, 1, 2)));
+mirai_status mirai__fail_missing(const char *format, ...)
+    __attribute__((__format__(__printf__, 1, 2)));
 
 #endif

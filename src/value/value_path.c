@@ -1,6 +1,6 @@
 /*
- * value_path: mirai_value_at(): a path such as `rows[2].name` is taken step by step; the first step that leads
- * nowhere is named in the detail text, with what there is in its place.
+ * value_path: mirai_value_at(): a path such as `rows[2].name` is taken step by step; the first step
+ * that leads nowhere is named in the detail text, with what there is in its place.
  *
  * Any thread; no lock. `get` hooks of references on the way run in this call.
  */
@@ -23,7 +23,8 @@ typedef struct path {
 
 static mirai_status malformed(const path *path, const char *what)
 {
-    return mirai__fail(MIRAI_E_INVALID, "path '%s' is malformed at '%s': %s", path->text, path->step, what);
+    return mirai__fail(MIRAI_E_INVALID, "path '%s' is malformed at '%s': %s", path->text,
+                       path->step, what);
 }
 
 /* `name`, up to the next dot or bracket */
@@ -123,10 +124,12 @@ static void describe(const mirai_value *value, mirai__bytes *text)
         (void)mirai__bytes_printf(text, "it is a list of %zu item%s", count, count == 1 ? "" : "s");
         break;
     case MIRAI_TYPE_REFERENCE:
-        (void)mirai__bytes_printf(text, "it is an object of class \"%s\"", mirai_value_class(value));
+        (void)mirai__bytes_printf(text, "it is an object of class \"%s\"",
+                                  mirai_value_class(value));
         break;
     default:
-        (void)mirai__bytes_printf(text, "it is of type %s", mirai_type_text(mirai_value_type(value)));
+        (void)mirai__bytes_printf(text, "it is of type %s",
+                                  mirai_type_text(mirai_value_type(value)));
         break;
     }
 }
@@ -143,10 +146,11 @@ static void fail_step(const path *path, const mirai_value *value, const char *wh
     int before = (int)(path->step - path->text), size = (int)(path->at - step);
     const char *found = what ? what : "", *colon = *why ? "; " : "";
     if (before)
-        mirai__fail(MIRAI_E_NOT_FOUND, "'%.*s' has no '%.*s': %s%s%s", before, path->text, size, step,
-                    found, colon, why);
+        mirai__fail(MIRAI_E_NOT_FOUND, "'%.*s' has no '%.*s': %s%s%s", before, path->text, size,
+                    step, found, colon, why);
     else
-        mirai__fail(MIRAI_E_NOT_FOUND, "the value has no '%.*s': %s%s%s", size, step, found, colon, why);
+        mirai__fail(MIRAI_E_NOT_FOUND, "the value has no '%.*s': %s%s%s", size, step, found, colon,
+                    why);
     mirai__free(what);
 }
 

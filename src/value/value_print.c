@@ -7,9 +7,10 @@
  *       [0] id: 1                         and those that do not
  *       [1] id: 2
  *
- * Long strings, lists and dicts show both ends; below DEPTH_MAX levels only a count is shown; and a whole text
- * ends after some lines (value_text.c). So depth costs bounded stack, and a tree that shares its branches a
- * bounded time. Runs on the thread that prints, as do `print` and `size` hooks; no lock.
+ * Long strings, lists and dicts show both ends; below DEPTH_MAX levels only a count is shown; and a
+ * whole text ends after some lines (value_text.c). So depth costs bounded stack, and a tree that
+ * shares its branches a bounded time. Runs on the thread that prints, as do `print` and `size`
+ * hooks; no lock.
  */
 #include <string.h>
 
@@ -111,7 +112,8 @@ static void put_reference(mirai_text *text, const mirai_value *value)
         if (status < 0 && text->status == MIRAI_OK) { /* half a text would mislead */
             mirai__text_go_back(text, mark);
             put_class(text, value);
-            const char *why = mirai_error_detail()[0] ? mirai_error_detail() : mirai_status_text(status);
+            const char *why =
+                mirai_error_detail()[0] ? mirai_error_detail() : mirai_status_text(status);
             mirai__text_printf(text, " (its print hook failed: %s)", why);
         }
         mirai__text_trim(text, mark);
@@ -194,8 +196,9 @@ static bool is_block(mirai_text *text, const mirai_value *value)
 static void put_key(mirai_text *text, const char *key)
 {
     size_t size = strlen(key), plain = 0;
-    while (plain < size && ((unsigned char)key[plain] > 0x7f ||
-                            ((unsigned char)key[plain] > ' ' && !strchr("\"\\:[]{},|\x7f", key[plain]))))
+    while (plain < size &&
+           ((unsigned char)key[plain] > 0x7f ||
+            ((unsigned char)key[plain] > ' ' && !strchr("\"\\:[]{},|\x7f", key[plain]))))
         plain++;
     if (size && plain == size)
         mirai__text_put_plain(text, key, size);
@@ -210,12 +213,14 @@ static size_t key_width(mirai_text *text, const char *key)
     text->is_line_begun = true;
     put_key(text, key);
     size_t width = 0;
-    for (size_t i = mark.size; i < text->bytes.size; i++) width += (text->bytes.data[i] & 0xc0) != 0x80;
+    for (size_t i = mark.size; i < text->bytes.size; i++)
+        width += (text->bytes.data[i] & 0xc0) != 0x80;
     mirai__text_go_back(text, mark);
     return width;
 }
 
-/* The lines of a string, or of a list of strings, each after a bar: how traces and logs are read best. */
+/* The lines of a string, or of a list of strings, each after a bar: how traces and logs are read
+ * best. */
 static void put_lines(mirai_text *text, const mirai_value *value)
 {
     bool is_list = mirai_value_type(value) == MIRAI_TYPE_LIST;
@@ -315,8 +320,10 @@ static void put_error(mirai_text *text, const mirai_value *value)
     }
     mirai__text_puts(text, shown ? "]" : "");
     mirai__text_puts(text, ": ");
-    text->indent += 2;
+    text->indent +=
+        4; /* more than the fields, so that further lines of the message are told from them */
     mirai__text_put_plain(text, error->message, strlen(error->message));
+    text->indent -= 2;
     put_entries(text, MIRAI__CONST_NODE(dict, error->fields), true);
     text->indent -= 2;
 }
@@ -335,8 +342,8 @@ static void put_count(mirai_text *text, const mirai_value *value)
 {
     size_t count = mirai_value_count(value);
     const char *unit = mirai_value_type(value) == MIRAI_TYPE_DICT ? "key" : "item";
-    mirai__text_printf(text, "%s of %zu %s%s", mirai_type_text(mirai_value_type(value)), count, unit,
-                       count == 1 ? "" : "s");
+    mirai__text_printf(text, "%s of %zu %s%s", mirai_type_text(mirai_value_type(value)), count,
+                       unit, count == 1 ? "" : "s");
 }
 
 static void put_container(mirai_text *text, const mirai_value *value)

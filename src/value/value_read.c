@@ -1,8 +1,8 @@
 /*
  * value_read: accessors, which borrow, and conversions to C numbers.
  *
- * Accessors answer NULL or 0 for a value of another type; only look-up by key leaves a detail text, since
- * what it gives is often handed on without a check.
+ * Accessors answer NULL or 0 for a value of another type; only look-up by key leaves a detail text,
+ * since what it gives is often handed on without a check.
  *
  * Any thread; no lock.
  */
@@ -26,7 +26,8 @@ mirai_status mirai_value_to_bool(const mirai_value *value, int32_t *out)
     mirai__detail_clear();
     if (!out) return mirai__fail(MIRAI_E_INVALID, "out is NULL");
     if (value->type != MIRAI_TYPE_BOOL)
-        return mirai__fail(MIRAI_E_TYPE, "a value of type %s is no bool", mirai_type_text(value->type));
+        return mirai__fail(MIRAI_E_TYPE, "a value of type %s is no bool",
+                           mirai_type_text(value->type));
     *out = value->flag;
     return MIRAI_OK;
 }
@@ -37,14 +38,17 @@ static mirai_status read_number(const mirai_value *value, mirai__element *out)
     *out = (mirai__element){MIRAI__ELEMENT_SIGNED, 0, 0, 0, 0};
     switch (value->type) {
     case MIRAI_TYPE_BOOL: out->integer = value->flag; return MIRAI_OK;
-    case MIRAI_TYPE_INT: out->integer = MIRAI__CONST_NODE(number, value)->as.integer; return MIRAI_OK;
+    case MIRAI_TYPE_INT:
+        out->integer = MIRAI__CONST_NODE(number, value)->as.integer;
+        return MIRAI_OK;
     case MIRAI_TYPE_FLOAT:
         out->kind = MIRAI__ELEMENT_REAL;
         out->real = MIRAI__CONST_NODE(number, value)->as.real;
         return MIRAI_OK;
     case MIRAI_TYPE_ARRAY: break;
     default:
-        return mirai__fail(MIRAI_E_TYPE, "a value of type %s is no number", mirai_type_text(value->type));
+        return mirai__fail(MIRAI_E_TYPE, "a value of type %s is no number",
+                           mirai_type_text(value->type));
     }
     const mirai__array_node *array = MIRAI__CONST_NODE(array, value);
     if (array->count != 1)
@@ -128,7 +132,8 @@ size_t mirai_value_count(const mirai_value *value)
 
 const void *mirai_value_data(const mirai_value *value)
 {
-    if (is(value, MIRAI_TYPE_BYTES)) return mirai_buffer_data(MIRAI__CONST_NODE(bytes, value)->buffer);
+    if (is(value, MIRAI_TYPE_BYTES))
+        return mirai_buffer_data(MIRAI__CONST_NODE(bytes, value)->buffer);
     if (!is(value, MIRAI_TYPE_ARRAY)) return NULL;
     const mirai__array_node *array = MIRAI__CONST_NODE(array, value);
     return array->count ? array->origin : NULL;

@@ -1,8 +1,9 @@
 /*
- * value_text: writing lines for print hooks and for our own printing, and the public calls that print.
+ * value_text: writing lines for print hooks and for our own printing, and the public calls that
+ * print.
  *
- * A failed write makes the text dead: later writes do nothing, and the status comes out at the end. So nobody in
- * between has to check. Owned by one thread: the one that prints.
+ * A failed write makes the text dead: later writes do nothing, and the status comes out at the end.
+ * So nobody in between has to check. Owned by one thread: the one that prints.
  */
 #include "value_text.h"
 
@@ -88,7 +89,8 @@ void mirai__text_printf(mirai_text *text, const char *format, ...)
     va_end(arguments);
 }
 
-/* Bytes of a control character at data: 1 or 2 (U+0080 to U+009F); 0: it is none. Sets its number. */
+/* Bytes of a control character at data: 1 or 2 (U+0080 to U+009F); 0: it is none. Sets its number.
+ */
 static size_t control_size(const char *data, size_t size, unsigned *number)
 {
     unsigned char first = (unsigned char)data[0];
@@ -110,7 +112,8 @@ static void put_escaped(mirai_text *text, const char *data, size_t size, const c
         size_t control = control_size(data + at, size - at, &number);
         bool is_marked = control == 0 && data[at] && strchr(marked, data[at]);
         step = control ? control : 1;
-        if (!is_marked && (control == 0 || (number && number < 0x20 && strchr(kept, (int)number)))) continue;
+        if (!is_marked && (control == 0 || (number && number < 0x20 && strchr(kept, (int)number))))
+            continue;
         mirai__text_put(text, data + from, at - from);
         from = at + step;
         if (is_marked)
@@ -169,7 +172,8 @@ bool mirai__text_is_full(mirai_text *text)
 
 mirai_status mirai_text_printf(mirai_text *text, const char *format, ...)
 {
-    if (!text || !format) return mirai__fail(MIRAI_E_INVALID, "%s is NULL", text ? "format" : "text");
+    if (!text || !format)
+        return mirai__fail(MIRAI_E_INVALID, "%s is NULL", text ? "format" : "text");
     va_list arguments;
     va_start(arguments, format);
     mirai_status status = text_vprintf(text, format, arguments);

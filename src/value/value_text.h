@@ -1,6 +1,7 @@
 /*
- * value_text: the text that a value is printed into: lines, their indentation, and the limits that keep what is
- * printed short. value_text.c writes, value_print.c lays values out, array_print.c lays arrays out.
+ * value_text: the text that a value is printed into: lines, their indentation, and the limits that
+ * keep what is printed short. value_text.c writes, value_print.c lays values out, array_print.c
+ * lays arrays out.
  */
 #ifndef MIRAI__VALUE_TEXT_H
 #define MIRAI__VALUE_TEXT_H
