@@ -9,6 +9,7 @@
 
 #include "engine.h"
 #include "remote.h"
+#include "value_private.h"
 
 /* What is known of the daemon of a task that did not end by itself: for its error value. Counted with the task. */
 typedef struct mirai__cause {
