@@ -1,7 +1,7 @@
 /*
- * registry: refhooks by class name (registry.h). Any thread; each table has its own lock, held for a
- * look-up or a change and for nothing else. Entries are counted and never change, so an entry that was
- * found stays good after the lock is let go, and after the class was unregistered.
+ * registry: refhooks by class name (registry.h). Any thread; each table has its own lock, held for
+ * a look-up or a change and for nothing else. Entries are counted and never change, so an entry
+ * that was found stays good after the lock is let go, and after the class was unregistered.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -64,13 +64,14 @@ void mirai__hooks_free(mirai__hooks *overlay)
     mirai__free(overlay);
 }
 
-/* Today's struct from one of any release: a missing tail is NULL, an unknown tail must be unused. */
+/* Today's struct from one of any release: a missing tail is NULL, an unknown tail must be unused.
+ */
 static mirai_status read_hook(const mirai_refhook *from, mirai_refhook *out)
 {
     size_t size = from->struct_size;
     if (size < SHORTEST || size > LONGEST || size % sizeof(void *) != 0) {
-        return mirai__fail(MIRAI_E_INVALID, "a refhook's struct_size is %zu: use MIRAI_REFHOOK_INIT",
-                           size);
+        return mirai__fail(MIRAI_E_INVALID,
+                           "a refhook's struct_size is %zu: use MIRAI_REFHOOK_INIT", size);
     }
     for (size_t i = sizeof *out; i < size; i++) {
         if (((const unsigned char *)from)[i] != 0) {
@@ -82,7 +83,8 @@ static mirai_status read_hook(const mirai_refhook *from, mirai_refhook *out)
     memcpy(out, from, size < sizeof *out ? size : sizeof *out);
     out->struct_size = sizeof *out;
     if (!out->serialize && !out->serialize_all && !out->unserialize && !out->unserialize_all) {
-        return mirai__fail(MIRAI_E_INVALID, "a refhook needs a form of serialize or of unserialize");
+        return mirai__fail(MIRAI_E_INVALID,
+                           "a refhook needs a form of serialize or of unserialize");
     }
     return MIRAI_OK;
 }

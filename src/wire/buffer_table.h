@@ -1,7 +1,7 @@
 /*
- * buffer_table: the buffers of a message being built. The same bytes (address and size) are entered once, however
- * many buffers and slices show them; what was entered stays alive until the message is done, so that an address
- * cannot come back as other bytes.
+ * buffer_table: the buffers of a message being built. The same bytes (address and size) are entered
+ * once, however many buffers and slices show them; what was entered stays alive until the message
+ * is done, so that an address cannot come back as other bytes.
  */
 #ifndef MIRAI__BUFFER_TABLE_H
 #define MIRAI__BUFFER_TABLE_H
@@ -23,13 +23,16 @@ typedef struct mirai__buffer_table {
 void mirai__buffer_table_init(mirai__buffer_table *table, bool copies);
 void mirai__buffer_table_fini(mirai__buffer_table *table);
 /* A window of a buffer, of at least one byte. Borrows buffer. */
-mirai_status mirai__buffer_table_add(mirai__buffer_table *table, mirai_buffer *buffer, size_t offset,
-                                     size_t size, size_t *place);
+mirai_status mirai__buffer_table_add(mirai__buffer_table *table, mirai_buffer *buffer,
+                                     size_t offset, size_t size, size_t *place);
 /* A whole buffer that nobody else has. Takes buffer, also on failure. */
-mirai_status mirai__buffer_table_take(mirai__buffer_table *table, mirai_buffer *buffer, size_t *place);
+mirai_status mirai__buffer_table_take(mirai__buffer_table *table, mirai_buffer *buffer,
+                                      size_t *place);
 /* All buffers of a segment, in a row from *first. */
-mirai_status mirai__buffer_table_splice(mirai__buffer_table *table, mirai__segment *segment, size_t *first);
-/* The segment of `body` (taken, also on failure; NULL passes on a failure) and all buffers. The table is then empty. */
+mirai_status mirai__buffer_table_splice(mirai__buffer_table *table, mirai__segment *segment,
+                                        size_t *first);
+/* The segment of `body` (taken, also on failure; NULL passes on a failure) and all buffers. The
+ * table is then empty. */
 mirai__segment *mirai__buffer_table_segment(mirai__buffer_table *table, mirai_buffer *body);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * cbor: the items of RFC 8949 that bodies are made of, in preferred serialization only: shortest heads,
- * definite lengths, shortest exact floats. Knows nothing of values (FORMAT.md section 3).
+ * cbor: the items of RFC 8949 that bodies are made of, in preferred serialization only: shortest
+ * heads, definite lengths, shortest exact floats. Knows nothing of values (FORMAT.md section 3).
  */
 #ifndef MIRAI__CBOR_H
 #define MIRAI__CBOR_H
@@ -55,8 +55,8 @@ typedef struct mirai__cbor_head {
     uint64_t argument; /* of a float: its bits */
 } mirai__cbor_head;
 
-/* E_DECODE at the end, and for every head that is not in preferred serialization. A string's bytes and a
- * container's items have been checked to be possible: no more of them than bytes are left. */
+/* E_DECODE at the end, and for every head that is not in preferred serialization. A string's bytes
+ * and a container's items have been checked to be possible: no more of them than bytes are left. */
 mirai_status mirai__cbor_get(mirai__cbor *in, mirai__cbor_head *out);
 /* A head that must be of type `major`; `what` names it in the detail text. */
 mirai_status mirai__cbor_expect(mirai__cbor *in, int major, const char *what, uint64_t *argument);

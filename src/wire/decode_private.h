@@ -1,6 +1,6 @@
 /*
- * decode_private: a message being read: shared by decode.c (messages, objects), decode_value.c (trees) and
- * decode_array.c.
+ * decode_private: a message being read: shared by decode.c (messages, objects), decode_value.c
+ * (trees) and decode_array.c.
  */
 #ifndef MIRAI__DECODE_PRIVATE_H
 #define MIRAI__DECODE_PRIVATE_H
@@ -15,10 +15,11 @@ typedef struct mirai__decoding {
     const mirai__limits *limits;
     mirai__hooks *overlay;
     uint32_t items; /* values that may still be read */
-    /* Values read whose container is not complete yet; owned, so that a failure anywhere releases each once. */
+    /* Values read whose container is not complete yet; owned, so that a failure anywhere releases
+     * each once. */
     mirai_value **stack;
     size_t height, stack_capacity;
-    mirai__bytes keys; /* keys of dicts not complete yet, one after the other, each with a NUL */
+    mirai__bytes keys;   /* keys of dicts not complete yet, one after the other, each with a NUL */
     mirai__hook **hooks; /* those looked up; owned */
     size_t hook_count, hook_capacity;
 } mirai__decoding;
@@ -30,7 +31,7 @@ typedef struct mirai__decoder {
     mirai_buffer *const *buffers;
     uint8_t *buffer_used; /* by buffer: 1 once something has referred to it */
     size_t buffer_count;
-    mirai_value **objects;  /* by number: a reference; NULL as long as it is not made; owned */
+    mirai_value **objects; /* by number: a reference; NULL as long as it is not made; owned */
     uint8_t *object_used;
     size_t object_count;
     uint32_t depth; /* of the containers around this message */
@@ -50,7 +51,8 @@ mirai_status mirai__decode_array(mirai__decoder *decoder, uint64_t tag);
 /* The buffer whose index comes next; borrowed. */
 mirai_status mirai__decode_buffer(mirai__decoder *decoder, mirai_buffer **out);
 /* A message in a range of the body with a range of the buffers; pushes its root. */
-mirai_status mirai__decode_message(mirai__decoding *all, mirai__cbor body, mirai_buffer *const *buffers,
-                                   size_t buffer_count, uint32_t depth);
+mirai_status mirai__decode_message(mirai__decoding *all, mirai__cbor body,
+                                   mirai_buffer *const *buffers, size_t buffer_count,
+                                   uint32_t depth);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * encode_private: one message being built: shared by encode.c (references, groups) and encode_value.c (trees).
+ * encode_private: one message being built: shared by encode.c (references, groups) and
+ * encode_value.c (trees).
  */
 #ifndef MIRAI__ENCODE_PRIVATE_H
 #define MIRAI__ENCODE_PRIVATE_H

@@ -19,10 +19,11 @@ typedef struct mirai__frame_header {
     uint64_t buffer_size; /* of all buffers, uncompressed */
 } mirai__frame_header;
 
-void mirai__frame_header_write(const mirai__frame_header *header, uint8_t out[MIRAI__FRAME_HEADER_SIZE]);
+void mirai__frame_header_write(const mirai__frame_header *header,
+                               uint8_t out[MIRAI__FRAME_HEADER_SIZE]);
 /* E_PROTOCOL, E_VERSION, E_LIMIT. */
-mirai_status mirai__frame_header_read(const uint8_t in[MIRAI__FRAME_HEADER_SIZE], const mirai__limits *limits,
-                                      mirai__frame_header *out);
+mirai_status mirai__frame_header_read(const uint8_t in[MIRAI__FRAME_HEADER_SIZE],
+                                      const mirai__limits *limits, mirai__frame_header *out);
 
 static inline size_t mirai__frame_entry_size(const mirai__frame_header *header)
 {

@@ -11,7 +11,8 @@
 #include <miraicore/error.h>
 
 /* `array` points to the pointer; its type is of no account. */
-static inline mirai_status mirai__grow_bytes(void *array, size_t *capacity, size_t count, size_t size)
+static inline mirai_status mirai__grow_bytes(void *array, size_t *capacity, size_t count,
+                                             size_t size)
 {
     if (count < *capacity) return MIRAI_OK;
     void *items;

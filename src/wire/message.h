@@ -3,8 +3,9 @@
  *
  * A message holds a root value, the distinct objects that its references name, and groups: per group the
  * class, the objects' numbers, and the one value (vectorised hooks) or values that stand for them. An object
- * is identified by (class, identity) and is serialised once; groups are decoded on demand, so that an object's
- * data may refer to others. Cycles are an error on both sides.
+ * is identified by (class, identity) and is serialised once. An object's data may refer to others: the encoder
+ * sorts the groups so that each refers to earlier ones only, and the decoder makes objects in that order. A
+ * cycle is an error of the encoder, and cannot be written down.
  *
  * Runs on the caller's thread, under no lock. Reentrant: hooks may encode and decode other messages.
  */

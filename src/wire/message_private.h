@@ -1,5 +1,6 @@
 /*
- * message_private: what one message's hooks keep with it, and calling a hook so that its failure is told well.
+ * message_private: what one message's hooks keep with it, and calling a hook so that its failure is
+ * told well.
  */
 #ifndef MIRAI__MESSAGE_PRIVATE_H
 #define MIRAI__MESSAGE_PRIVATE_H
@@ -15,8 +16,8 @@ struct mirai_message {
 void mirai__message_init(mirai_message *message);
 void mirai__message_fini(mirai_message *message); /* frees what is kept, newest first */
 
-/* After a hook has failed: E_HOOK, "refhook '<class>' could not <verb>: <what the hook had to say>". Clear the
- * detail before the hook is called. */
+/* After a hook has failed: E_HOOK, "refhook '<class>' could not <verb>: <what the hook had to
+ * say>". Clear the detail before the hook is called. */
 mirai_status mirai__message_blame(const char *class_name, const char *verb);
 
 #endif

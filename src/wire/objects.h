@@ -1,6 +1,7 @@
 /*
- * objects: the distinct objects that the references of one message being built name, and the groups that they are
- * serialised in. An object is identified by (class, identity) and numbered in the order in which it is met.
+ * objects: the distinct objects that the references of one message being built name, and the groups
+ * that they are serialised in. An object is identified by (class, identity) and numbered in the
+ * order in which it is met.
  */
 #ifndef MIRAI__OBJECTS_H
 #define MIRAI__OBJECTS_H
@@ -12,7 +13,7 @@
 
 /* A class of which the message holds objects. */
 typedef struct mirai__class {
-    mirai__hook *hook; /* owned */
+    mirai__hook *hook;  /* owned */
     mirai__map numbers; /* from identity to number plus one */
     size_t *pending;    /* objects that the next serialize_all will take */
     size_t pending_count, pending_capacity;
@@ -55,13 +56,14 @@ typedef struct mirai__objects {
 
 void mirai__objects_init(mirai__objects *objects, mirai__hooks *overlay);
 void mirai__objects_fini(mirai__objects *objects);
-/* The number of a reference's object, met in the value of group `from`. Hooks are looked up when a class is first
- * met; E_HOOK when it has none that serialise. */
-mirai_status mirai__objects_number(mirai__objects *objects, const mirai_value *reference, size_t from,
-                                   size_t *number);
+/* The number of a reference's object, met in the value of group `from`. Hooks are looked up when a
+ * class is first met; E_HOOK when it has none that serialise. */
+mirai_status mirai__objects_number(mirai__objects *objects, const mirai_value *reference,
+                                   size_t from, size_t *number);
 /* A new group of the given objects. */
 mirai_status mirai__objects_group(mirai__objects *objects, const size_t *numbers, size_t count);
-/* Put the groups into an order in which each follows all that it refers to; *out is owned. E_HOOK for a circle. */
+/* Put the groups into an order in which each follows all that it refers to; *out is owned. E_HOOK
+ * for a circle. */
 mirai_status mirai__objects_order(const mirai__objects *objects, size_t **out);
 
 #endif

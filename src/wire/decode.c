@@ -1,0 +1,290 @@
+/*
+ * decode: a segment to a value (message.h): limits, the table of objects and their hooks, the root,
+ * and the check that nothing is left over. On the caller's thread, under no lock; all state is this
+ * call's own.
+ *
+ * Groups come in an order in which each refers only to objects of earlier ones: so objects are made
+ * by a loop, however long a chain of references is, and a circle cannot be written down.
+ */
+#include <string.h>
+
+#include "alloc.h"
+#include "decode_private.h"
+#include "detail.h"
+#include "grow.h"
+#include "utf8.h"
+
+/* ---- hooks -------------------------------------------------------------------------------------
+ */
+
+/* Looked up once per message and class; borrowed. */
+static mirai_status find_hook(mirai__decoding *all, const char *class_name, mirai__hook **out)
+{
+    for (size_t i = 0; i < all->hook_count; i++) {
+        *out = all->hooks[i];
+        if (strcmp((*out)->class_name, class_name) == 0) return MIRAI_OK;
+    }
+    MIRAI_TRY(mirai__grow(all->hooks, all->hook_capacity, all->hook_count));
+    *out = mirai__hooks_find(all->overlay, class_name);
+    if (!*out) {
+        return mirai__fail(MIRAI_E_HOOK, "no refhook is registered for class '%s'", class_name);
+    }
+    all->hooks[all->hook_count++] = *out;
+    return MIRAI_OK;
+}
+
+/* Keep an object (taken) that a hook has made. */
+static mirai_status keep_object(mirai__decoder *decoder, mirai__hook *hook, uint64_t number,
+                                void *object)
+{
+    if (!object) {
+        return mirai__fail(MIRAI_E_HOOK, "refhook '%s' made no object", hook->class_name);
+    }
+    decoder->objects[number] = mirai__reference_hooked(hook, object);
+    return decoder->objects[number] ? MIRAI_OK : MIRAI_E_NOMEM;
+}
+
+static mirai_status make_one(mirai__decoder *decoder, mirai__hook *hook, uint64_t number,
+                             const mirai_value *data)
+{
+    if (!hook->hook.unserialize) {
+        return mirai__fail(MIRAI_E_HOOK, "refhook '%s' has no unserialize", hook->class_name);
+    }
+    void *object = NULL;
+    mirai__detail_clear();
+    if (hook->hook.unserialize(&decoder->message, data, &object, hook->hook.context) != MIRAI_OK) {
+        return mirai__message_blame(hook->class_name, "unserialize");
+    }
+    return keep_object(decoder, hook, number, object);
+}
+
+static mirai_status make_all(mirai__decoder *decoder, mirai__hook *hook, const uint64_t *numbers,
+                             size_t count, const mirai_value *data)
+{
+    if (!hook->hook.unserialize_all) {
+        return mirai__fail(MIRAI_E_HOOK, "refhook '%s' has no unserialize_all", hook->class_name);
+    }
+    void **made = mirai__alloc_zero(count, sizeof *made);
+    if (!made) return MIRAI_E_NOMEM;
+    mirai__detail_clear();
+    mirai_status status =
+        hook->hook.unserialize_all(&decoder->message, data, made, count, hook->hook.context);
+    if (status != MIRAI_OK) {
+        status = mirai__message_blame(hook->class_name, "unserialize");
+    } else {
+        /* All of them, also after a failure: each object must find its owner. */
+        for (size_t i = 0; i < count; i++) {
+            mirai_status one = keep_object(decoder, hook, numbers[i], made[i]);
+            if (status == MIRAI_OK) status = one;
+        }
+    }
+    mirai__free(made);
+    return status;
+}
+
+/* ---- groups
+ * -------------------------------------------------------------------------------------- */
+
+static mirai_status read_class(mirai__decoder *decoder, mirai__hook **hook)
+{
+    char name[256];
+    uint64_t size;
+    MIRAI_TRY(mirai__cbor_expect(&decoder->in, MIRAI__CBOR_TEXT, "class of a group", &size));
+    const uint8_t *text = mirai__cbor_take(&decoder->in, size);
+    if (size >= sizeof name || memchr(text, 0, size)) {
+        return mirai__fail(MIRAI_E_DECODE, "a class name is too long or holds a NUL");
+    }
+    memcpy(name, text, size);
+    name[size] = '\0';
+    if (!mirai__name_valid(name)) {
+        return mirai__fail(MIRAI_E_DECODE, "a class name is empty or not valid UTF-8");
+    }
+    return find_hook(decoder->all, name, hook);
+}
+
+/* An object's number; each may be made once. */
+static mirai_status claim_number(mirai__decoder *decoder, uint64_t number)
+{
+    if (number >= decoder->object_count || decoder->object_used[number] == 2 ||
+        decoder->objects[number]) {
+        return mirai__fail(MIRAI_E_DECODE, "object %llu is out of range or made twice",
+                           (unsigned long long)number);
+    }
+    decoder->object_used[number] = 2; /* claimed, until it is made */
+    return MIRAI_OK;
+}
+
+static mirai_status read_numbers(mirai__decoder *decoder, uint64_t *numbers, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        MIRAI_TRY(
+            mirai__cbor_expect(&decoder->in, MIRAI__CBOR_UINT, "number of an object", &numbers[i]));
+        MIRAI_TRY(claim_number(decoder, numbers[i]));
+    }
+    return MIRAI_OK;
+}
+
+/* Read the value of a group, give it to the hooks, let it go. */
+static mirai_status read_data(mirai__decoder *decoder, mirai__hook *hook, const uint64_t *numbers,
+                              size_t count, bool is_vector)
+{
+    uint64_t size;
+    MIRAI_TRY(mirai__cbor_expect(&decoder->in, MIRAI__CBOR_BYTES, "value of a group", &size));
+    const uint8_t *after = decoder->in.end;
+    decoder->in.end = decoder->in.at + size;
+    MIRAI_TRY(mirai__decode_value(decoder, decoder->depth));
+    if (decoder->in.at != decoder->in.end) {
+        return mirai__fail(MIRAI_E_DECODE, "bytes follow the value of a group");
+    }
+    decoder->in.end = after;
+    for (size_t i = 0; i < count; i++) decoder->object_used[numbers[i]] = 0;
+    mirai_value *data = mirai__decode_pop(decoder);
+    mirai_status status = is_vector ? make_all(decoder, hook, numbers, count, data)
+                                    : make_one(decoder, hook, numbers[0], data);
+    mirai_value_release(data);
+    return status;
+}
+
+/* [class, number or [numbers], value in a byte string] */
+static mirai_status read_group(mirai__decoder *decoder)
+{
+    uint64_t parts, one;
+    mirai__hook *hook;
+    MIRAI_TRY(mirai__cbor_expect(&decoder->in, MIRAI__CBOR_ARRAY, "group", &parts));
+    if (parts != 3) return mirai__fail(MIRAI_E_DECODE, "a group has %u parts", (unsigned)parts);
+    MIRAI_TRY(read_class(decoder, &hook));
+    const uint8_t *at = decoder->in.at;
+    mirai__cbor_head head;
+    MIRAI_TRY(mirai__cbor_get(&decoder->in, &head));
+    if (head.major != MIRAI__CBOR_ARRAY) {
+        decoder->in.at = at;
+        MIRAI_TRY(read_numbers(decoder, &one, 1));
+        return read_data(decoder, hook, &one, 1, false);
+    }
+    if (head.argument == 0 || head.argument > decoder->object_count) {
+        return mirai__fail(MIRAI_E_DECODE, "a group of %llu objects",
+                           (unsigned long long)head.argument);
+    }
+    uint64_t *numbers = mirai__alloc_zero(head.argument, sizeof *numbers);
+    if (!numbers) return MIRAI_E_NOMEM;
+    mirai_status status = read_numbers(decoder, numbers, head.argument);
+    if (status == MIRAI_OK) status = read_data(decoder, hook, numbers, head.argument, true);
+    mirai__free(numbers);
+    return status;
+}
+
+static mirai_status read_groups(mirai__decoder *decoder)
+{
+    uint64_t count, groups;
+    MIRAI_TRY(mirai__cbor_expect(&decoder->in, MIRAI__CBOR_UINT, "count of objects", &count));
+    if (count == 0 || count > (uint64_t)(decoder->in.end - decoder->in.at)) {
+        return mirai__fail(MIRAI_E_DECODE, "a message of %llu objects", (unsigned long long)count);
+    }
+    MIRAI_TRY(mirai__decode_count(decoder, count));
+    decoder->objects = mirai__alloc_zero(count, sizeof *decoder->objects);
+    decoder->object_used = mirai__alloc_zero(count, 1);
+    if (!decoder->objects || !decoder->object_used) return MIRAI_E_NOMEM;
+    decoder->object_count = count;
+    MIRAI_TRY(mirai__cbor_expect(&decoder->in, MIRAI__CBOR_ARRAY, "groups", &groups));
+    for (uint64_t i = 0; i < groups; i++) MIRAI_TRY(read_group(decoder));
+    return MIRAI_OK;
+}
+
+/* ---- messages
+ * ------------------------------------------------------------------------------------ */
+
+/* A message holds nothing that nothing refers to: neither bytes, nor buffers, nor objects. */
+static mirai_status check_leftovers(const mirai__decoder *decoder)
+{
+    if (decoder->in.at != decoder->in.end) {
+        return mirai__fail(MIRAI_E_DECODE, "%zu bytes follow the message",
+                           (size_t)(decoder->in.end - decoder->in.at));
+    }
+    for (size_t i = 0; i < decoder->buffer_count; i++) {
+        if (!decoder->buffer_used[i]) {
+            return mirai__fail(MIRAI_E_DECODE, "nothing refers to buffer %zu", i);
+        }
+    }
+    for (size_t i = 0; i < decoder->object_count; i++) {
+        if (!decoder->object_used[i]) {
+            return mirai__fail(MIRAI_E_DECODE, "nothing refers to object %zu", i);
+        }
+    }
+    return MIRAI_OK;
+}
+
+static mirai_status read_message(mirai__decoder *decoder)
+{
+    uint64_t parts;
+    MIRAI_TRY(mirai__cbor_expect(&decoder->in, MIRAI__CBOR_ARRAY, "message", &parts));
+    if (parts != 1 && parts != 3) {
+        return mirai__fail(MIRAI_E_DECODE, "a message has %llu parts", (unsigned long long)parts);
+    }
+    if (parts == 3) MIRAI_TRY(read_groups(decoder));
+    MIRAI_TRY(mirai__decode_value(decoder, decoder->depth));
+    return check_leftovers(decoder);
+}
+
+mirai_status mirai__decode_message(mirai__decoding *all, mirai__cbor body,
+                                   mirai_buffer *const *buffers, size_t buffer_count,
+                                   uint32_t depth)
+{
+    uint8_t few[32] = {0};
+    mirai__decoder decoder = {
+        .all = all,
+        .in = body,
+        .buffers = buffers,
+        .buffer_used = few,
+        .buffer_count = buffer_count,
+        .depth = depth,
+    };
+    if (buffer_count > sizeof few) decoder.buffer_used = mirai__alloc_zero(buffer_count, 1);
+    if (!decoder.buffer_used) return MIRAI_E_NOMEM;
+    mirai__message_init(&decoder.message);
+    mirai_status status = read_message(&decoder);
+    mirai__message_fini(&decoder.message);
+    for (size_t i = 0; i < decoder.object_count; i++) mirai_value_release(decoder.objects[i]);
+    mirai__free(decoder.objects);
+    mirai__free(decoder.object_used);
+    if (decoder.buffer_used != few) mirai__free(decoder.buffer_used);
+    return status;
+}
+
+static mirai_status check_limits(const mirai__segment *segment, const mirai__limits *limits)
+{
+    uint64_t total = 0;
+    if (mirai_buffer_size(segment->body) > limits->body_bytes) {
+        return mirai__fail(MIRAI_E_LIMIT, "the body of a message has %zu bytes",
+                           mirai_buffer_size(segment->body));
+    }
+    if (segment->count > limits->buffers) {
+        return mirai__fail(MIRAI_E_LIMIT, "a message has %zu buffers", segment->count);
+    }
+    for (size_t i = 0; i < segment->count; i++) total += mirai_buffer_size(segment->buffers[i]);
+    if (total > limits->buffer_bytes) {
+        return mirai__fail(MIRAI_E_LIMIT, "the buffers of a message hold %llu bytes",
+                           (unsigned long long)total);
+    }
+    return MIRAI_OK;
+}
+
+mirai_status mirai__decode(mirai__segment *segment, mirai__hooks *overlay,
+                           const mirai__limits *limits, mirai_value **out)
+{
+    if (!segment || !limits || !out) {
+        return mirai__fail(MIRAI_E_DECODE, "there is no message to decode");
+    }
+    MIRAI_TRY(check_limits(segment, limits));
+    mirai__decoding all = {.limits = limits, .overlay = overlay, .items = limits->items};
+    mirai__bytes_init(&all.keys);
+    const uint8_t *data = mirai_buffer_data(segment->body);
+    mirai__cbor body = {data, data ? data + mirai_buffer_size(segment->body) : data};
+    mirai_status status = mirai__decode_message(&all, body, segment->buffers, segment->count, 0);
+    if (status == MIRAI_OK) *out = all.stack[--all.height];
+    while (all.height > 0) mirai_value_release(all.stack[--all.height]);
+    for (size_t i = 0; i < all.hook_count; i++) mirai__hook_unref(all.hooks[i]);
+    mirai__free(all.stack);
+    mirai__free(all.hooks);
+    mirai__bytes_fini(&all.keys);
+    return status;
+}

@@ -1,0 +1,176 @@
+/*
+ * encode: a value to a segment (message.h): runs hooks until no object is left, puts the groups in
+ * order, and writes the body. On the caller's thread, under no lock; everything is on this call's
+ * own stack.
+ *
+ * Hooks of single objects go first and to the end; a vectorised hook is called only when nothing
+ * else is left to do, and so once, unless it brings objects of further classes to light.
+ */
+#include "alloc.h"
+#include "buffer_private.h"
+#include "cbor.h"
+#include "detail.h"
+#include "encode_private.h"
+#include "grow.h"
+
+/* Write what a hook has given (taken) as the value of a new group. */
+static mirai_status put_group(mirai__encoder *encoder, const size_t *numbers, size_t count,
+                              mirai_value *given)
+{
+    mirai__objects *objects = &encoder->objects;
+    const char *class_name = objects->items[numbers[0]].of->hook->class_name;
+    if (!given) return mirai__message_blame(class_name, "serialize");
+    size_t group = objects->group_count, offset = encoder->out->size;
+    mirai_status status = mirai__objects_group(objects, numbers, count);
+    encoder->group = group;
+    if (!status) status = mirai__encode_value(encoder, given, 0);
+    mirai_value_release(given);
+    if (status) return status;
+    objects->groups[group].offset = offset;
+    objects->groups[group].size = encoder->out->size - offset;
+    return MIRAI_OK;
+}
+
+static mirai_status serialize_one(mirai__encoder *encoder, size_t number)
+{
+    const mirai__object *object = &encoder->objects.items[number];
+    const mirai_refhook *hook = &object->of->hook->hook;
+    mirai__detail_clear();
+    mirai_value *given = hook->serialize(
+        &encoder->message, mirai_value_object(object->reference, NULL), hook->context);
+    return put_group(encoder, &number, 1, given);
+}
+
+static mirai_status serialize_pending(mirai__encoder *encoder, mirai__class *class)
+{
+    size_t count = class->pending_count;
+    size_t *numbers = class->pending; /* ours now: the hook may bring further ones to light */
+    class->pending = NULL;
+    class->pending_count = class->pending_capacity = 0;
+    void **pointers = mirai__alloc_zero(count, sizeof *pointers);
+    mirai_status status = MIRAI_E_NOMEM;
+    if (pointers) {
+        for (size_t i = 0; i < count; i++) {
+            pointers[i] = mirai_value_object(encoder->objects.items[numbers[i]].reference, NULL);
+        }
+        const mirai_refhook *hook = &class->hook->hook;
+        mirai__detail_clear();
+        mirai_value *given = hook->serialize_all(&encoder->message, pointers, count, hook->context);
+        status = put_group(encoder, numbers, count, given);
+    }
+    mirai__free(pointers);
+    mirai__free(numbers);
+    return status;
+}
+
+static mirai__class *first_pending(const mirai__objects *objects)
+{
+    for (size_t i = 0; i < objects->class_count; i++) {
+        if (objects->classes[i]->pending_count > 0) return objects->classes[i];
+    }
+    return NULL;
+}
+
+static mirai_status serialize_objects(mirai__encoder *encoder)
+{
+    mirai__objects *objects = &encoder->objects;
+    size_t next = 0; /* objects before this one are serialised or pending */
+    for (;;) {
+        for (; next < objects->count; next++) {
+            mirai__class *class = objects->items[next].of;
+            if (!class->hook->hook.serialize_all) {
+                MIRAI_TRY(serialize_one(encoder, next));
+                continue;
+            }
+            MIRAI_TRY(mirai__grow(class->pending, class->pending_capacity, class->pending_count));
+            class->pending[class->pending_count++] = next;
+        }
+        mirai__class *class = first_pending(objects);
+        if (!class) return MIRAI_OK;
+        MIRAI_TRY(serialize_pending(encoder, class));
+    }
+}
+
+/* [class, number or [numbers], value in a byte string] */
+static mirai_status write_group(const mirai__objects *objects, const mirai__group *group,
+                                const mirai__bytes *values, mirai__bytes *body)
+{
+    const mirai__hook *hook = group->of->hook;
+    MIRAI_TRY(mirai__cbor_put(body, MIRAI__CBOR_ARRAY, 3));
+    MIRAI_TRY(
+        mirai__cbor_put_string(body, MIRAI__CBOR_TEXT, hook->class_name, strlen(hook->class_name)));
+    if (hook->hook.serialize_all) MIRAI_TRY(mirai__cbor_put(body, MIRAI__CBOR_ARRAY, group->count));
+    for (size_t i = 0; i < group->count; i++) {
+        MIRAI_TRY(mirai__cbor_put(body, MIRAI__CBOR_UINT, objects->members[group->first + i]));
+    }
+    return mirai__cbor_put_string(body, MIRAI__CBOR_BYTES, values->data + group->offset,
+                                  group->size);
+}
+
+/* [count of objects, [groups], root] */
+static mirai_status write_groups(mirai__encoder *encoder, const mirai__bytes *values,
+                                 mirai__bytes *body)
+{
+    const mirai__objects *objects = &encoder->objects;
+    size_t *order;
+    MIRAI_TRY(mirai__encode_count(encoder, objects->count));
+    MIRAI_TRY(mirai__objects_order(objects, &order));
+    mirai_status status = mirai__cbor_put(body, MIRAI__CBOR_ARRAY, 3);
+    if (!status) status = mirai__cbor_put(body, MIRAI__CBOR_UINT, objects->count);
+    if (!status) status = mirai__cbor_put(body, MIRAI__CBOR_ARRAY, objects->group_count);
+    for (size_t i = 0; i < objects->group_count && !status; i++) {
+        status = write_group(objects, &objects->groups[order[i]], values, body);
+    }
+    mirai__free(order);
+    return status;
+}
+
+static mirai_status close_segment(mirai__encoder *encoder, const mirai__bytes *body,
+                                  mirai__segment **out)
+{
+    if (body->size > mirai__limits_local.body_bytes) {
+        return mirai__fail(MIRAI_E_LIMIT, "the body of a message has %zu bytes", body->size);
+    }
+    *out =
+        mirai__buffer_table_segment(&encoder->buffers, mirai_buffer_copy(body->data, body->size));
+    return *out ? MIRAI_OK : MIRAI_E_NOMEM;
+}
+
+static mirai_status encode(mirai__encoder *encoder, const mirai_value *root, mirai__bytes *body,
+                           mirai__bytes *tree, mirai__bytes *values, mirai__segment **out)
+{
+    encoder->out = tree;
+    encoder->group = MIRAI__NO_GROUP;
+    MIRAI_TRY(mirai__cbor_put(tree, MIRAI__CBOR_ARRAY, 1));
+    MIRAI_TRY(mirai__encode_value(encoder, root, 0));
+    if (encoder->objects.count == 0) return close_segment(encoder, tree, out);
+    encoder->out = values;
+    MIRAI_TRY(serialize_objects(encoder));
+    MIRAI_TRY(write_groups(encoder, values, body));
+    MIRAI_TRY(mirai__bytes_append(body, tree->data + 1, tree->size - 1));
+    return close_segment(encoder, body, out);
+}
+
+mirai_status mirai__encode(const mirai_value *root, mirai__hooks *overlay, int flags,
+                           mirai__segment **out)
+{
+    if (!root || !out) return mirai__fail(MIRAI_E_INVALID, "there is no value to encode");
+    mirai__encoder encoder = {.items = mirai__limits_local.items};
+    mirai__message_init(&encoder.message);
+    mirai__objects_init(&encoder.objects, overlay);
+    mirai__buffer_table_init(&encoder.buffers, (flags & MIRAI__ENCODE_COPY) != 0);
+    mirai__bytes body, tree, values;
+    mirai__bytes_init(&body);
+    mirai__bytes_init(&tree);
+    mirai__bytes_init(&values);
+    mirai__segment *segment = NULL;
+    mirai_status status = encode(&encoder, root, &body, &tree, &values, &segment);
+    mirai__bytes_fini(&body);
+    mirai__bytes_fini(&tree);
+    mirai__bytes_fini(&values);
+    mirai__buffer_table_fini(&encoder.buffers);
+    mirai__objects_fini(&encoder.objects);
+    mirai__message_fini(&encoder.message);
+    if (status == MIRAI_OK) *out = segment;
+    return status;
+}

@@ -1,0 +1,306 @@
+/*
+ * frame_reader: bytes in, frames out (frame.h). Owned by one thread or guarded by its owner's lock;
+ * no I/O.
+ *
+ * Bytes land in a staging area, and are copied on from there; only the rest of a large part is
+ * received in place. A part of a frame (body, table, buffer) is allocated when its turn has come,
+ * after its size was checked, and the memory is touched only as bytes arrive.
+ */
+#include <string.h>
+
+#include "alloc.h"
+#include "buffer_private.h"
+#include "compress.h"
+#include "detail.h"
+#include "frame_private.h"
+#include "le.h"
+
+#define STAGE_SIZE ((size_t)16384)
+#define IN_PLACE ((size_t)4096) /* from this size on, the rest of a part is received in place */
+
+/* What the bytes that come next belong to. */
+typedef enum stage_of { AT_HEADER, AT_BODY, AT_TABLE, AT_BUFFER, AT_END } stage_of;
+
+struct mirai__frame_reader {
+    mirai__limits limits;
+    mirai_status failed; /* final */
+    size_t start, end;   /* bytes in the staging area that nobody has looked at */
+    bool is_in_place;    /* what mirai__frame_reader_want() gave last */
+    stage_of at;
+    mirai__frame_header header;
+    /* The part that is being received: */
+    mirai_buffer *part; /* owned: what it will be, uncompressed */
+    uint8_t *block;     /* owned: it is compressed, and is received here; else NULL */
+    uint8_t *into;
+    size_t size, filled;
+    /* The frame that is being received: */
+    mirai_buffer *body;     /* owned */
+    uint8_t *table;         /* owned */
+    mirai_buffer **buffers; /* owned, as are those in it */
+    size_t count;
+    uint8_t stage[STAGE_SIZE];
+};
+
+mirai__frame_reader *mirai__frame_reader_new(const mirai__limits *limits)
+{
+    mirai__frame_reader *reader = mirai__alloc(sizeof *reader);
+    if (!reader) return NULL;
+    memset(reader, 0, offsetof(mirai__frame_reader, stage));
+    reader->limits = *limits;
+    return reader;
+}
+
+/* Forget the frame at hand. */
+static void clear(mirai__frame_reader *reader)
+{
+    mirai_buffer_release(reader->part);
+    mirai_buffer_release(reader->body);
+    for (size_t i = 0; i < reader->count; i++) mirai_buffer_release(reader->buffers[i]);
+    mirai__free(reader->block);
+    mirai__free(reader->table);
+    mirai__free(reader->buffers);
+    reader->part = reader->body = NULL;
+    reader->block = reader->table = reader->into = NULL;
+    reader->buffers = NULL;
+    reader->count = reader->size = reader->filled = 0;
+    reader->at = AT_HEADER;
+}
+
+void mirai__frame_reader_free(mirai__frame_reader *reader)
+{
+    if (!reader) return;
+    clear(reader);
+    mirai__free(reader);
+}
+
+void mirai__frame_reader_limit(mirai__frame_reader *reader, const mirai__limits *limits)
+{
+    reader->limits = *limits;
+}
+
+mirai_status mirai__frame_reader_want(mirai__frame_reader *reader, void **into, size_t *room)
+{
+    if (reader->failed) return mirai__fail(reader->failed, "the stream has failed before");
+    size_t missing = reader->size - reader->filled;
+    reader->is_in_place = reader->into && missing >= IN_PLACE && reader->start == reader->end;
+    if (reader->is_in_place) {
+        *into = reader->into + reader->filled;
+        *room = missing;
+        return MIRAI_OK;
+    }
+    if (reader->start > 0) {
+        memmove(reader->stage, reader->stage + reader->start, reader->end - reader->start);
+        reader->end -= reader->start;
+        reader->start = 0;
+    }
+    if (reader->end == STAGE_SIZE) {
+        return mirai__fail(MIRAI_E_STATE, "take the frames that have arrived first");
+    }
+    *into = reader->stage + reader->end;
+    *room = STAGE_SIZE - reader->end;
+    return MIRAI_OK;
+}
+
+void mirai__frame_reader_got(mirai__frame_reader *reader, size_t size)
+{
+    if (reader->is_in_place) {
+        reader->filled += size;
+    } else {
+        reader->end += size;
+    }
+}
+
+/* ---- parts
+ * --------------------------------------------------------------------------------------- */
+
+/* Make room for a part of `size` bytes that travels as `stored`. */
+static mirai_status begin_part(mirai__frame_reader *reader, uint64_t size, uint64_t stored)
+{
+    reader->filled = 0;
+    reader->size = stored;
+    if (stored < size) {
+        reader->block = mirai__alloc(stored); /* the part itself: when the block says the same */
+        reader->into = reader->block;
+    } else {
+        reader->part = mirai__buffer_alloc(size);
+        reader->into = reader->part ? mirai__buffer_bytes(reader->part) : NULL;
+    }
+    return reader->into ? MIRAI_OK : MIRAI_E_NOMEM;
+}
+
+/* The part is complete: inflate it if need be; *out is owned. */
+static mirai_status end_part(mirai__frame_reader *reader, uint64_t size, mirai_buffer **out)
+{
+    if (reader->block) {
+        MIRAI_TRY(mirai__inflate_check(reader->block, reader->size, size));
+        reader->part = mirai__buffer_alloc(size);
+        if (!reader->part) return MIRAI_E_NOMEM;
+        MIRAI_TRY(
+            mirai__inflate(reader->block, reader->size, mirai__buffer_bytes(reader->part), size));
+        mirai__free(reader->block);
+        reader->block = NULL;
+    }
+    *out = reader->part;
+    reader->part = NULL;
+    reader->into = NULL;
+    reader->size = reader->filled = 0;
+    return MIRAI_OK;
+}
+
+/* Size and stored size of a buffer by the table. */
+static void read_entry(const mirai__frame_reader *reader, size_t index, uint64_t *size,
+                       uint64_t *stored)
+{
+    const uint8_t *entry = reader->table + index * mirai__frame_entry_size(&reader->header);
+    *size = mirai__load_le64(entry);
+    *stored = mirai__frame_entry_size(&reader->header) == 16 ? mirai__load_le64(entry + 8) : *size;
+}
+
+static mirai_status begin_table(mirai__frame_reader *reader)
+{
+    size_t count = reader->header.buffers;
+    reader->size = count * mirai__frame_entry_size(&reader->header);
+    reader->filled = 0;
+    reader->table = mirai__alloc(reader->size);
+    reader->buffers = mirai__alloc_zero(count, sizeof(mirai_buffer *));
+    reader->into = reader->table;
+    return reader->table && reader->buffers ? MIRAI_OK : MIRAI_E_NOMEM;
+}
+
+static mirai_status check_table(mirai__frame_reader *reader)
+{
+    uint64_t left = reader->header.buffer_size;
+    for (size_t i = 0; i < reader->header.buffers; i++) {
+        uint64_t size, stored;
+        read_entry(reader, i, &size, &stored);
+        if (size > left || stored > size || (stored == 0 && size > 0)) {
+            return mirai__fail(MIRAI_E_PROTOCOL,
+                               "buffer %zu of a frame has %llu bytes, stored in %llu", i,
+                               (unsigned long long)size, (unsigned long long)stored);
+        }
+        left -= size;
+    }
+    if (left == 0) return MIRAI_OK;
+    return mirai__fail(MIRAI_E_PROTOCOL, "the buffers of a frame are smaller than its header says");
+}
+
+/* ---- stages
+ * -------------------------------------------------------------------------------------- */
+
+static mirai_status begin_buffer(mirai__frame_reader *reader)
+{
+    uint64_t size, stored;
+    if (reader->count == reader->header.buffers) {
+        reader->at = AT_END;
+        return MIRAI_OK;
+    }
+    reader->at = AT_BUFFER;
+    read_entry(reader, reader->count, &size, &stored);
+    return begin_part(reader, size, stored);
+}
+
+static mirai_status after_body(mirai__frame_reader *reader)
+{
+    if (reader->header.buffers == 0) {
+        reader->at = AT_END;
+        return MIRAI_OK;
+    }
+    reader->at = AT_TABLE;
+    return begin_table(reader);
+}
+
+/* The header lies whole in the staging area. */
+static mirai_status read_header(mirai__frame_reader *reader)
+{
+    mirai__frame_header *header = &reader->header;
+    MIRAI_TRY(mirai__frame_header_read(reader->stage + reader->start, &reader->limits, header));
+    reader->start += MIRAI__FRAME_HEADER_SIZE;
+    if (header->buffers == 0 && header->buffer_size > 0) {
+        return mirai__fail(MIRAI_E_PROTOCOL, "a frame announces bytes of no buffers");
+    }
+    if (header->body_size == 0) {
+        reader->at = AT_END;
+        return MIRAI_OK;
+    }
+    reader->at = AT_BODY;
+    return begin_part(reader, header->body_size, header->body_stored);
+}
+
+/* The part at hand is complete: put it where it belongs, and begin the next. */
+static mirai_status end_stage(mirai__frame_reader *reader)
+{
+    uint64_t size, stored;
+    switch (reader->at) {
+    case AT_BODY:
+        MIRAI_TRY(end_part(reader, reader->header.body_size, &reader->body));
+        return after_body(reader);
+    case AT_TABLE:
+        MIRAI_TRY(check_table(reader));
+        reader->into = NULL;
+        reader->size = reader->filled = 0;
+        return begin_buffer(reader);
+    default:
+        read_entry(reader, reader->count, &size, &stored);
+        MIRAI_TRY(end_part(reader, size, &reader->buffers[reader->count]));
+        reader->count++;
+        return begin_buffer(reader);
+    }
+}
+
+/* Copy what the staging area has of the part at hand. */
+static void fill(mirai__frame_reader *reader)
+{
+    size_t missing = reader->size - reader->filled;
+    size_t there = reader->end - reader->start;
+    size_t size = missing < there ? missing : there;
+    if (size > 0) memcpy(reader->into + reader->filled, reader->stage + reader->start, size);
+    reader->filled += size;
+    reader->start += size;
+}
+
+/* E_AGAIN, a failure, or OK: one step nearer to the end of the frame. */
+static mirai_status step(mirai__frame_reader *reader)
+{
+    if (reader->at == AT_HEADER) {
+        if (reader->end - reader->start < MIRAI__FRAME_HEADER_SIZE) return MIRAI_E_AGAIN;
+        return read_header(reader);
+    }
+    fill(reader);
+    if (reader->filled < reader->size) return MIRAI_E_AGAIN;
+    return end_stage(reader);
+}
+
+/* Hand over the complete frame. */
+static mirai_status finish(mirai__frame_reader *reader, mirai__frame *out)
+{
+    const mirai__frame_header *header = &reader->header;
+    mirai__segment *segment = NULL;
+    if (reader->body) {
+        segment = mirai__segment_new(reader->body, reader->buffers, reader->count);
+        reader->body = NULL;
+        reader->count = 0;
+        if (!segment) return MIRAI_E_NOMEM;
+    }
+    *out = (mirai__frame){
+        .kind = header->kind,
+        .aux = header->aux,
+        .task = header->task,
+        .attempt = header->attempt,
+        .incarnation = header->incarnation,
+        .segment = segment,
+    };
+    clear(reader);
+    return MIRAI_OK;
+}
+
+mirai_status mirai__frame_reader_next(mirai__frame_reader *reader, mirai__frame *out)
+{
+    if (reader->failed) return mirai__fail(reader->failed, "the stream has failed before");
+    mirai_status status = MIRAI_OK;
+    while (status == MIRAI_OK && reader->at != AT_END) status = step(reader);
+    if (status == MIRAI_OK) status = finish(reader, out);
+    if (status == MIRAI_OK || status == MIRAI_E_AGAIN) return status;
+    clear(reader);
+    reader->failed = status;
+    return status;
+}

@@ -1,0 +1,83 @@
+/*
+ * message: what hooks keep with the message at hand (refhook.h). Lives on the stack of the encode
+ * or decode that owns it, on that thread; no lock. Few keys: a list is searched faster than a
+ * table.
+ */
+#include <string.h>
+
+#include "alloc.h"
+#include "detail.h"
+#include "message_private.h"
+
+typedef struct mirai__kept {
+    const void *key;
+    void *data;
+    void (*free_fn)(void *data);
+} mirai__kept;
+
+void mirai__message_init(mirai_message *message)
+{
+    memset(message, 0, sizeof *message);
+}
+
+void mirai__message_fini(mirai_message *message)
+{
+    /* One at a time, because a free_fn is foreign code that might look into the message. */
+    while (message->count > 0) {
+        mirai__kept last = message->kept[--message->count];
+        if (last.free_fn) last.free_fn(last.data);
+    }
+    mirai__free(message->kept);
+    mirai__message_init(message);
+}
+
+static mirai__kept *find(const mirai_message *message, const void *key)
+{
+    for (size_t i = 0; i < message->count; i++) {
+        if (message->kept[i].key == key) return &message->kept[i];
+    }
+    return NULL;
+}
+
+mirai_status mirai_message_set(mirai_message *message, const void *key, void *data,
+                               void (*free_fn)(void *data))
+{
+    mirai__detail_clear();
+    if (!message) return mirai__fail(MIRAI_E_INVALID, "message is NULL");
+    if (!key) return mirai__fail(MIRAI_E_INVALID, "key is NULL");
+    mirai__kept now = {key, data, free_fn};
+    mirai__kept *present = find(message, key);
+    if (present) {
+        mirai__kept before = *present;
+        *present = now;
+        if (before.free_fn) before.free_fn(before.data);
+        return MIRAI_OK;
+    }
+    if (message->count == message->capacity) {
+        size_t capacity = message->capacity ? 2 * message->capacity : 4;
+        mirai__kept *grown = mirai__realloc(message->kept, capacity, sizeof *grown);
+        if (!grown) return MIRAI_E_NOMEM;
+        message->kept = grown;
+        message->capacity = capacity;
+    }
+    message->kept[message->count++] = now;
+    return MIRAI_OK;
+}
+
+void *mirai_message_get(const mirai_message *message, const void *key)
+{
+    if (!message) return NULL;
+    const mirai__kept *present = find(message, key);
+    return present ? present->data : NULL;
+}
+
+mirai_status mirai__message_blame(const char *class_name, const char *verb)
+{
+    char said[512];
+    const char *detail = mirai_error_detail();
+    size_t size = strnlen(detail, sizeof said - 1);
+    memcpy(said, detail, size); /* the new text is written over the old one */
+    said[size] = '\0';
+    return mirai__fail(MIRAI_E_HOOK, "refhook '%s' could not %s: %s", class_name, verb,
+                       size > 0 ? said : "it gave no reason");
+}
