@@ -20,7 +20,7 @@ static bool is_drained(void *context)
 {
     const mirai_pool *pool = context;
     if (mirai__sched_is_drained(&pool->sched)) return true;
-    return pool->sched.config.daemons == 0 && pool->remotes.count == 0; /* nobody ever will */
+    return pool->sched.counts.wanted == 0 && pool->remotes.count == 0; /* nobody ever will */
 }
 
 static bool is_quiet(void *context)

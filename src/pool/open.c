@@ -46,7 +46,7 @@ static mirai_status listen_as_told(mirai_pool *pool)
 static bool is_up(void *context)
 {
     const mirai_pool *pool = context;
-    return pool->start_status != MIRAI_OK || pool->sched.counts.ready >= pool->sched.config.daemons;
+    return pool->start_status != MIRAI_OK || pool->sched.counts.ready >= pool->sched.counts.wanted;
 }
 
 static mirai_status start_daemons(mirai_pool *pool, int32_t daemons)
