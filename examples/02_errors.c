@@ -67,10 +67,10 @@ int main(int argc, char **argv)
 
     MIRAI_EXIT_IF(show(pool, "divide", mirai_list_of(mirai_int(1), mirai_int(0), MIRAI_END)));
     MIRAI_EXIT_IF(show(pool, "divide", mirai_list_of(mirai_string("x"), mirai_null(), MIRAI_END)));
-    MIRAI_EXIT_IF(show(pool, "divdie", mirai_null()));    /* a slip of the pen     */
-    MIRAI_EXIT_IF(show(pool, "crash", mirai_null()));     /* takes the daemon down */
-    MIRAI_EXIT_IF(show(pool, "sleep", mirai_int(60000))); /* takes too long        */
-    MIRAI_EXIT_IF(show(pool, "divide",                    /* on a new daemon       */
+    MIRAI_EXIT_IF(show(pool, "divdie", mirai_null()));          /* a slip of the pen     */
+    MIRAI_EXIT_IF(show(pool, "crash", mirai_null()));           /* takes the daemon down */
+    MIRAI_EXIT_IF(show(pool, "mirai.sleep", mirai_int(60000))); /* takes too long        */
+    MIRAI_EXIT_IF(show(pool, "divide",                          /* on a new daemon       */
                        mirai_list_of(mirai_int(1), mirai_int(8), MIRAI_END)));
 
     MIRAI_EXIT_IF(mirai_pool_close(pool, MIRAI_DRAIN, 5000));

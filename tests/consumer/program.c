@@ -1,6 +1,6 @@
 /*
- * The smallest program that uses everything a link can get wrong: a daemon that is this program, a value
- * there and back. With the argument "miraicored" the daemon is that program instead.
+ * The smallest program that uses everything a link can get wrong: a daemon that is this program, a
+ * value there and back. With the argument "miraicored" the daemon is that program instead.
  */
 #include <miraicore.h>
 
@@ -21,7 +21,7 @@ static mirai_status setup(void)
 int main(int argc, char **argv)
 {
     int use_miraicored = argc > 1 && strcmp(argv[1], "miraicored") == 0;
-    const char *function = use_miraicored ? "echo" : "twice";
+    const char *function = use_miraicored ? "mirai.echo" : "twice";
     int64_t expected = use_miraicored ? 21 : 42;
     mirai_pool *pool;
     mirai_task *task;
