@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -44,7 +43,7 @@ static ssize_t socket_write(mirai__channel *channel, const struct iovec *vectors
     if (self->write_end != 0) return self->write_end;
     if (count <= 0) return 0; /* what was taken is in the kernel */
     struct msghdr message = {.msg_iov = (struct iovec *)vectors, /* not written to */
-                             .msg_iovlen = (size_t)(count < IOV_MAX ? count : IOV_MAX)};
+                             .msg_iovlen = (size_t)(count < UIO_MAXIOV ? count : UIO_MAXIOV)};
     ssize_t put;
     do {
         put = sendmsg(channel->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);

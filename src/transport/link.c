@@ -1,0 +1,243 @@
+/*
+ * link: see link.h. Each half on the threads of its user, under the user's lock; none here.
+ *
+ * The sending half keeps one writer per frame, oldest first, and offers the channel the vectors of as many as
+ * fit, so that a burst of small frames costs one system call.
+ */
+#include "link.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "clock.h"
+#include "detail.h"
+#include "list.h"
+
+enum { VECTORS_AT_ONCE = 64 };
+
+typedef struct pending {
+    mirai__list node;
+    mirai__frame_writer *writer;
+} pending;
+
+struct mirai__link {
+    mirai__channel *channel;
+    /* the receiving half */
+    mirai__frame_reader *reader;
+    bool emptied; /* the last read took all that was there, and the channel's descriptor knows */
+    /* the sending half */
+    mirai__list queue; /* of pending */
+    size_t queued;     /* bytes in it */
+    bool draining;     /* a flush found bytes that the channel had taken and not yet passed on */
+    int broken;        /* errno of the write that failed; 0: none */
+};
+
+mirai__link *mirai__link_new(mirai__channel *channel, const mirai__limits *limits)
+{
+    if (channel == NULL) {
+        (void)mirai__fail(MIRAI_E_INVALID, "a link needs a channel");
+        return NULL;
+    }
+    mirai__link *link = mirai__alloc_zero(1, sizeof *link);
+    mirai__frame_reader *reader = link == NULL ? NULL : mirai__frame_reader_new(limits);
+    if (reader == NULL) {
+        mirai__free(link);
+        channel->ops->free(channel);
+        return NULL;
+    }
+    link->channel = channel;
+    link->reader = reader;
+    mirai__list_init(&link->queue);
+    return link;
+}
+
+static void drop(pending *item)
+{
+    mirai__list_remove(&item->node);
+    mirai__frame_writer_free(item->writer);
+    mirai__free(item);
+}
+
+static pending *first(const mirai__link *link)
+{
+    mirai__list *node = link->queue.next;
+    return node == &link->queue ? NULL : mirai__list_entry(node, pending, node);
+}
+
+static void drop_all(mirai__link *link)
+{
+    for (pending *item; (item = first(link)) != NULL;) drop(item);
+    link->queued = 0;
+}
+
+void mirai__link_free(mirai__link *link)
+{
+    if (link == NULL) return;
+    link->channel->ops->free(link->channel);
+    drop_all(link);
+    mirai__frame_reader_free(link->reader);
+    mirai__free(link);
+}
+
+void mirai__link_shutdown(mirai__link *link)
+{
+    link->channel->ops->shutdown(link->channel);
+}
+
+void mirai__link_limit(mirai__link *link, const mirai__limits *limits)
+{
+    mirai__frame_reader_limit(link->reader, limits);
+}
+
+/* ---- sending ---- */
+
+static mirai_status lost(int error)
+{
+    return mirai__fail(MIRAI_E_CONNRESET, "connection lost: %s", strerror(error));
+}
+
+/* The next bytes of the queue as vectors; how many vectors, and how many bytes. */
+static int gather(const mirai__link *link, struct iovec vectors[VECTORS_AT_ONCE], size_t *bytes)
+{
+    int count = 0;
+    *bytes = 0;
+    for (mirai__list *node = link->queue.next; node != &link->queue && count < VECTORS_AT_ONCE;
+         node = node->next) {
+        const pending *item = mirai__list_entry(node, pending, node);
+        count += mirai__frame_writer_vectors(item->writer, vectors + count, VECTORS_AT_ONCE - count);
+    }
+    for (int i = 0; i < count; i++) *bytes += vectors[i].iov_len;
+    return count;
+}
+
+/* The channel took `size` bytes from the head of the queue. */
+static void advance(mirai__link *link, size_t size)
+{
+    link->queued -= size;
+    for (pending *item; (item = first(link)) != NULL;) {
+        size_t left = mirai__frame_writer_left(item->writer);
+        size_t part = left < size ? left : size;
+        if (part > 0) mirai__frame_writer_wrote(item->writer, part);
+        if (part < left) return;
+        size -= part;
+        drop(item);
+    }
+}
+
+/* Write what the channel takes. MIRAI_OK: it took all; E_AGAIN; E_CONNRESET. */
+static mirai_status push(mirai__link *link)
+{
+    if (link->broken != 0) return lost(link->broken);
+    mirai__channel *channel = link->channel;
+    while (link->queued > 0) {
+        struct iovec vectors[VECTORS_AT_ONCE];
+        size_t offered;
+        int count = gather(link, vectors, &offered);
+        ssize_t taken = channel->ops->write(channel, vectors, count);
+        if (taken == -EAGAIN) return MIRAI_E_AGAIN;
+        if (taken < 0) {
+            link->broken = (int)-taken;
+            drop_all(link);
+            return lost(link->broken);
+        }
+        advance(link, (size_t)taken);
+        if (channel->exact && (size_t)taken < offered) return MIRAI_E_AGAIN;
+    }
+    return MIRAI_OK;
+}
+
+mirai_status mirai__link_send(mirai__link *link, const mirai__frame *frame)
+{
+    if (link->broken != 0) return lost(link->broken);
+    pending *item = mirai__alloc(sizeof *item);
+    if (item == NULL) return MIRAI_E_NOMEM;
+    item->writer = mirai__frame_writer_new(frame, link->channel->off_host);
+    if (item->writer == NULL) {
+        mirai__free(item);
+        return MIRAI_E_NOMEM;
+    }
+    mirai__list_append(&link->queue, &item->node);
+    link->queued += mirai__frame_writer_left(item->writer);
+    mirai_status status = push(link);
+    return status == MIRAI_E_AGAIN ? MIRAI_OK : status;
+}
+
+mirai_status mirai__link_flush(mirai__link *link)
+{
+    link->draining = false;
+    MIRAI_TRY(push(link));
+    ssize_t left = link->channel->ops->write(link->channel, NULL, 0);
+    if (left == 0) return MIRAI_OK;
+    link->draining = left == -EAGAIN;
+    if (link->draining) return MIRAI_E_AGAIN;
+    link->broken = (int)-left;
+    return lost(link->broken);
+}
+
+size_t mirai__link_queued(const mirai__link *link)
+{
+    return link->queued;
+}
+
+/* ---- receiving ---- */
+
+mirai_status mirai__link_receive(mirai__link *link, mirai__frame *out)
+{
+    mirai__channel *channel = link->channel;
+    for (;;) {
+        mirai_status status = mirai__frame_reader_next(link->reader, out);
+        if (status != MIRAI_E_AGAIN) return status;
+        if (link->emptied) {
+            link->emptied = false;
+            return MIRAI_E_AGAIN;
+        }
+        void *into;
+        size_t room;
+        MIRAI_TRY(mirai__frame_reader_want(link->reader, &into, &room));
+        ssize_t got = channel->ops->read(channel, into, room);
+        if (got == -EAGAIN) return MIRAI_E_AGAIN;
+        if (got == 0) return mirai__fail(MIRAI_E_CLOSED, "the peer has closed the connection");
+        if (got < 0) return lost((int)-got);
+        mirai__frame_reader_got(link->reader, (size_t)got);
+        link->emptied = channel->exact && (size_t)got < room;
+    }
+}
+
+/* ---- waiting ---- */
+
+int mirai__link_fd(const mirai__link *link)
+{
+    return link->channel->fd;
+}
+
+short mirai__link_events(const mirai__link *link)
+{
+    bool sending = link->queued > 0 || link->draining;
+    return (short)(POLLIN | (sending ? link->channel->ops->writable(link->channel) : 0));
+}
+
+mirai_status mirai__link_wait(mirai__link *link, bool sending, int wake_fd, int64_t deadline)
+{
+    mirai__channel *channel = link->channel;
+    struct pollfd watched[2] = {
+        {.fd = channel->fd, .events = sending ? channel->ops->writable(channel) : (short)POLLIN},
+        {.fd = wake_fd, .events = POLLIN}, /* poll ignores a negative one */
+    };
+    for (;;) {
+        int ready = poll(watched, 2, mirai__until(deadline, mirai__now_ms()));
+        if (ready > 0) return MIRAI_OK;
+        if (ready < 0 && errno != EINTR) return mirai__fail_errno(errno, "waiting for a peer");
+        if (mirai__now_ms() >= deadline) return mirai__fail(MIRAI_E_TIMEDOUT, "the peer did not answer in time");
+    }
+}
+
+mirai_status mirai__link_send_all(mirai__link *link, const mirai__frame *frame, int64_t deadline)
+{
+    MIRAI_TRY(mirai__link_send(link, frame));
+    for (;;) {
+        mirai_status status = mirai__link_flush(link);
+        if (status != MIRAI_E_AGAIN) return status;
+        MIRAI_TRY(mirai__link_wait(link, true, -1, deadline));
+    }
+}
