@@ -27,7 +27,10 @@ typedef struct mirai_daemon mirai_daemon;
  */
 typedef mirai_value *(*mirai_fn)(mirai_job *job, const mirai_value *args, void *context);
 
-/** Called on the control thread when the job is cancelled; must be quick. */
+/**
+ * Called on the control thread when the job is cancelled; must be quick. It may not call
+ * mirai_job_on_cancel(), nor wait for the job.
+ */
 typedef void (*mirai_cancel_fn)(void *user);
 
 /* ---- functions ------------------------------------------------------------------------------- */
@@ -95,7 +98,7 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_daemon_next(mirai_daemon *daemon, m
 MIRAI_API MIRAI_NODISCARD mirai_status mirai_daemon_run(mirai_daemon *daemon);
 
 /**
- * Leave: the host sees the daemon go.
+ * Leave: the host sees the daemon go. A job that was not replied to is gone with it.
  * @param daemon  taken; NULL is allowed.
  * @thread main   @since 0.1
  */
@@ -139,8 +142,8 @@ MIRAI_API int32_t mirai_job_cancelled(const mirai_job *job);
  * Have a function called when the job is cancelled: at once if it was already, never after the job has
  * ended, and never during another job.
  * @param job   borrowed.
- * @param fn    called at most once, on the control thread. NULL: nothing is called any more; when this
- *              returns, no call is under way.
+ * @param fn    called at most once: on the control thread, or in this call when the job was cancelled
+ *              before it. NULL: nothing is called any more; when this returns, no call is under way.
  * @param user  handed to fn.
  * @return MIRAI_OK; MIRAI_E_INVALID.
  * @thread main   @since 0.1

@@ -1,14 +1,29 @@
 /*
- * session: what this process is as a daemon: started as one (environment), entered its loop, or neither. The
- * environment is read, and cleaned, once: by the first who asks. Any thread.
+ * session: what this process is as a daemon: started as one (environment), entered its loop, or neither. Anyone may
+ * ask on any thread; the environment is cleaned only by mirai__session_take(), since changing it is for the main
+ * thread alone.
  */
 #ifndef MIRAI__SESSION_H
 #define MIRAI__SESSION_H
 
 #include <stdbool.h>
-#include <miraicore/error.h>
+#include <stdint.h>
+#include "hello.h"
 
-bool mirai__session_is_daemon(void); /* this process was started as a daemon */
+/* What the environment said; see <miraicore/launch.h>. */
+typedef struct mirai__session {
+    int socket;                       /* owned by the taker; -1: there is an address instead */
+    char *url;                        /* owned by the taker */
+    uint8_t token[MIRAI__TOKEN_SIZE]; /* zeros without an address */
+    uint64_t launch;                  /* MIRAI_DAEMON_LAUNCH */
+    bool is_self;                     /* MIRAI_DAEMON_SELF: the host started its own program */
+} mirai__session;
+
+bool mirai__session_is_daemon(void);   /* this process was started as a daemon */
 bool mirai__session_has_entered(void); /* and its handshake is done */
+void mirai__session_enter(void);       /* said when it is */
+/* Read the environment and clean it; once. E_STATE when this is no daemon, or it was taken before; E_INVALID when
+ * what is there makes no sense; E_NOMEM. */
+mirai_status mirai__session_take(mirai__session *out);
 
 #endif

@@ -62,8 +62,7 @@ const char *const *mirai__program_arguments(void)
 
 /* ---- miraicored ---- */
 
-/* Folder of the file that this code is in: the library, or the program that it is linked into. */
-static bool library_folder(char *out, size_t size)
+bool mirai__library_folder(char *out, size_t size)
 {
     Dl_info info;
     char real[PATH_MAX];
@@ -88,7 +87,7 @@ static mirai_status find_miraicored(char **out)
     }
     static const char *const places[] = {"miraicored", "../bin/miraicored"};
     char folder[PATH_MAX] = "";
-    bool has_folder = library_folder(folder, sizeof folder);
+    bool has_folder = mirai__library_folder(folder, sizeof folder);
     for (size_t i = 0; has_folder && i < sizeof places / sizeof *places; i++) {
         char *path = mirai__format("%s/%s", folder, places[i]);
         if (path == NULL) return MIRAI_E_NOMEM;

@@ -71,6 +71,8 @@ mirai_status mirai__program(char **out, bool *is_self);
 void mirai__program_is_self(int argc, char **argv);
 /* Command line of that re-execution; borrowed, for ever; NULL before mirai_main() has said so. */
 const char *const *mirai__program_arguments(void);
+/* Folder of the file that this code is in: the library, or the program that it is linked into. */
+bool mirai__library_folder(char *out, size_t size);
 /* Build id of this program (GNU note, else a hash of path, size and time of change); zeros when unknown. */
 void mirai__program_build_id(uint8_t out[MIRAI__BUILD_ID_SIZE]);
 

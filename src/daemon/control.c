@@ -1,0 +1,203 @@
+/*
+ * control: the thread that receives. It hands jobs to the main thread, cancels them, answers pings, and when the
+ * host is gone it kills this process's group, whatever the main thread is doing. It blocks all signals, runs no code
+ * of the user's but on_cancel, and sleeps in poll() while nothing arrives.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "daemon_private.h"
+#include "detail.h"
+#include "limits.h"
+#include "lock.h"
+
+enum { LEAVE_GRACE_MS = 5000 };
+
+/* Nothing that a job has started may outlive the host. A process that does not lead its group shares it with
+ * others, whom it must not kill. */
+static _Noreturn void die(void)
+{
+    if (getpgrp() == getpid()) (void)kill(0, SIGKILL);
+    _exit(MIRAI__EXIT_FAULT);
+}
+
+static bool is_leaving(mirai_daemon *daemon)
+{
+    (void)pthread_mutex_lock(&daemon->lock);
+    bool leaving = daemon->leaving || (daemon->closing && daemon->present == NULL);
+    (void)pthread_mutex_unlock(&daemon->lock);
+    return leaving;
+}
+
+mirai_status mirai__control_send(mirai_daemon *daemon, const mirai__frame *frame)
+{
+    (void)pthread_mutex_lock(&daemon->sending);
+    mirai_status status = mirai__link_send_all(daemon->link, frame, MIRAI__NEVER);
+    (void)pthread_mutex_unlock(&daemon->sending);
+    bool lost = status == MIRAI_E_CONNRESET || status == MIRAI_E_CLOSED;
+    if (lost && !is_leaving(daemon)) die();
+    return status;
+}
+
+void mirai__control_fault(mirai_daemon *daemon, mirai_status status)
+{
+    (void)pthread_mutex_lock(&daemon->lock);
+    if (daemon->status == MIRAI_OK) {
+        daemon->status = status;
+        (void)snprintf(daemon->detail, sizeof daemon->detail, "%s", mirai_error_detail());
+    }
+    (void)pthread_cond_broadcast(&daemon->changed);
+    (void)pthread_mutex_unlock(&daemon->lock);
+}
+
+/* ---- frames ---- */
+
+/* Under the lock. */
+static mirai_status accept_job(mirai_daemon *daemon, mirai__frame *frame)
+{
+    if (!daemon->welcomed) return mirai__fail(MIRAI_E_PROTOCOL, "the host sent a job before its welcome");
+    if (daemon->closing) return mirai__fail(MIRAI_E_PROTOCOL, "the host sent a job after it had closed the daemon");
+    if (daemon->present != NULL)
+        return mirai__fail(MIRAI_E_PROTOCOL, "the host sent a job (attempt %llu) while another (attempt %llu) was "
+                                             "present", (unsigned long long)frame->attempt,
+                           (unsigned long long)daemon->present->attempt);
+    if (frame->segment == NULL || frame->task == 0 || frame->attempt == 0)
+        return mirai__fail(MIRAI_E_PROTOCOL, "the host sent a job without a body or a number");
+    daemon->present = mirai__job_new(daemon, &daemon->lock, frame);
+    if (daemon->present == NULL) return MIRAI_E_NOMEM;
+    daemon->taken = false;
+    return MIRAI_OK;
+}
+
+static mirai_status handle_locked(mirai_daemon *daemon, mirai__frame *frame)
+{
+    switch (frame->kind) {
+    case MIRAI__FRAME_WELCOME:
+        if (daemon->welcomed) return mirai__fail(MIRAI_E_PROTOCOL, "the host sent its welcome twice");
+        daemon->welcomed = true;
+        return MIRAI_OK;
+    case MIRAI__FRAME_JOB: return accept_job(daemon, frame);
+    case MIRAI__FRAME_CANCEL: /* one that comes too late names no job that is present */
+        if (daemon->present != NULL && daemon->present->attempt == frame->attempt)
+            mirai__job_cancel(daemon->present);
+        return MIRAI_OK;
+    case MIRAI__FRAME_CLOSE: daemon->closing = true; return MIRAI_OK;
+    default: return mirai__fail(MIRAI_E_PROTOCOL, "the host sent a frame of kind %d", frame->kind);
+    }
+}
+
+static mirai_status handle(mirai_daemon *daemon, mirai__frame *frame)
+{
+    if (frame->kind == MIRAI__FRAME_PING) {
+        const mirai__frame pong = {
+            .kind = MIRAI__FRAME_PONG, .aux = frame->aux, .incarnation = frame->incarnation};
+        return mirai__control_send(daemon, &pong);
+    }
+    (void)pthread_mutex_lock(&daemon->lock);
+    mirai_status status = handle_locked(daemon, frame);
+    (void)pthread_cond_broadcast(&daemon->changed);
+    (void)pthread_mutex_unlock(&daemon->lock);
+    return status;
+}
+
+/* ---- the end ---- */
+
+/* A main thread that is on its way out gets some time for its exit handlers, and no more. */
+static void guard_exit(mirai_daemon *daemon)
+{
+    struct pollfd wake = {.fd = daemon->wake_fd, .events = POLLIN};
+    int64_t deadline = mirai__deadline(LEAVE_GRACE_MS);
+    for (;;) {
+        int ready = poll(&wake, 1, mirai__until(deadline, mirai__now_ms()));
+        if (ready > 0) return;
+        if (ready == 0) die();
+    }
+}
+
+static void end(mirai_daemon *daemon, mirai_status status)
+{
+    if (status == MIRAI_E_CLOSED || status == MIRAI_E_CONNRESET) {
+        if (!is_leaving(daemon)) die();
+        guard_exit(daemon);
+        return;
+    }
+    (void)pthread_mutex_lock(&daemon->lock);
+    bool busy = daemon->present != NULL && daemon->taken;
+    (void)pthread_mutex_unlock(&daemon->lock);
+    mirai__control_fault(daemon, status);
+    if (!busy) { /* the main thread leaves with that */
+        guard_exit(daemon);
+        return;
+    }
+    char text[1200];
+    int size = snprintf(text, sizeof text, "miraicore: a daemon leaves: %s: %s\n", mirai_status_text(status),
+                        mirai_error_detail());
+    ssize_t written = write(STDERR_FILENO, text, size < (int)sizeof text ? (size_t)size : sizeof text - 1);
+    (void)written;
+    _exit(MIRAI__EXIT_FAULT);
+}
+
+static bool must_stop(mirai_daemon *daemon)
+{
+    (void)pthread_mutex_lock(&daemon->lock);
+    bool stop = daemon->stop;
+    (void)pthread_mutex_unlock(&daemon->lock);
+    return stop;
+}
+
+static void *control(void *argument)
+{
+    mirai_daemon *daemon = argument;
+    mirai_status status = MIRAI_OK;
+    while (status == MIRAI_OK && !must_stop(daemon)) {
+        mirai__frame frame;
+        status = mirai__link_receive(daemon->link, &frame);
+        if (status == MIRAI_E_AGAIN) {
+            status = mirai__link_wait(daemon->link, false, daemon->wake_fd, MIRAI__NEVER);
+        } else if (status == MIRAI_OK) {
+            status = handle(daemon, &frame);
+            mirai__frame_fini(&frame);
+        }
+    }
+    if (status != MIRAI_OK) end(daemon, status);
+    return NULL;
+}
+
+mirai_status mirai__control_start(mirai_daemon *daemon, mirai__channel *channel)
+{
+    daemon->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (daemon->wake_fd < 0) {
+        int error = errno;
+        channel->ops->free(channel);
+        return mirai__fail_errno(error, "eventfd");
+    }
+    mirai__link *link = mirai__link_new(channel, &mirai__limits_local);
+    mirai_status status = link == NULL ? MIRAI_E_NOMEM : MIRAI_OK;
+    daemon->link = link;
+    if (status == MIRAI_OK) status = mirai__thread_start(&daemon->control, "mirai-control", control, daemon);
+    if (status == MIRAI_OK) return MIRAI_OK;
+    mirai__link_free(link);
+    daemon->link = NULL;
+    (void)close(daemon->wake_fd);
+    return status;
+}
+
+void mirai__control_stop(mirai_daemon *daemon)
+{
+    if (daemon->link == NULL) return;
+    (void)pthread_mutex_lock(&daemon->lock);
+    daemon->stop = true;
+    (void)pthread_mutex_unlock(&daemon->lock);
+    const uint64_t one = 1;
+    ssize_t size = write(daemon->wake_fd, &one, sizeof one);
+    (void)size;
+    (void)pthread_join(daemon->control, NULL);
+    mirai__link_free(daemon->link);
+    daemon->link = NULL;
+    (void)close(daemon->wake_fd);
+}

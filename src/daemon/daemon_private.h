@@ -1,0 +1,52 @@
+/*
+ * daemon_private: the two threads of a daemon and what lies between them. The control thread (control.c) receives
+ * all frames; the main thread (daemon.c) runs jobs and sends their results.
+ */
+#ifndef MIRAI__DAEMON_PRIVATE_H
+#define MIRAI__DAEMON_PRIVATE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "job.h"
+#include "link.h"
+#include "session.h"
+
+enum { MIRAI__EXIT_FAULT = 3 /* status of a daemon that had to leave by itself */ };
+
+struct mirai_daemon {
+    mirai__session session; /* main thread */
+    mirai__link *link;      /* receiving: control thread; sending: under `sending` */
+    pthread_t control;
+    int wake_fd;             /* readable: the control thread is to end */
+    pthread_mutex_t sending; /* one frame is written at a time; no other lock is taken under it */
+
+    pthread_mutex_t lock; /* guards what follows, and on_cancel of the present job */
+    pthread_cond_t changed;
+    mirai_job *present;  /* from its frame until its end */
+    bool taken;          /* the main thread has it */
+    bool welcomed;       /* the host has answered */
+    bool closing;        /* the host asked us to end after the present job */
+    bool leaving;        /* the main thread is on its way out */
+    bool stop;           /* the control thread is to end */
+    mirai_status status; /* why nothing more can be done; MIRAI_OK: it can */
+    char detail[1024];
+};
+
+/* Take channel, also on failure, and start the control thread on it. */
+mirai_status mirai__control_start(mirai_daemon *daemon, mirai__channel *channel);
+/* End the control thread; when this returns it is gone. Nothing when it was not started. */
+void mirai__control_stop(mirai_daemon *daemon);
+/* Either thread, under no lock: send a frame whole. Does not return when the host is gone, unless we are leaving. */
+mirai_status mirai__control_send(mirai_daemon *daemon, const mirai__frame *frame);
+/* Make the loop end with this status and the calling thread's detail text; the first one counts. */
+void mirai__control_fault(mirai_daemon *daemon, mirai_status status);
+
+/* Read the environment; an inherited socket is watched from here on, an address is dialled only when greeting. */
+mirai_status mirai__daemon_new(mirai_daemon **out);
+/* Say hello and wait for the welcome. */
+mirai_status mirai__daemon_greet(mirai_daemon *daemon);
+/* From here on the host's end of the connection is no reason to be killed at once. */
+void mirai__daemon_leave(mirai_daemon *daemon);
+
+#endif

@@ -1,0 +1,131 @@
+/*
+ * job: what a function sees of its task, and the way from a JOB frame to a RESULT frame. Everything here runs on
+ * the main thread, but mirai__job_new() and mirai__job_cancel(), which run on the control thread.
+ */
+#include "job.h"
+
+#include <stdio.h>
+
+#include "alloc.h"
+#include "detail.h"
+#include "message.h"
+#include "segment.h"
+
+mirai_job *mirai__job_new(mirai_daemon *daemon, pthread_mutex_t *lock, mirai__frame *frame)
+{
+    mirai_job *job = mirai__alloc_zero(1, sizeof *job);
+    if (job == NULL) return NULL;
+    job->daemon = daemon;
+    job->lock = lock;
+    job->task = frame->task;
+    job->attempt = frame->attempt;
+    job->incarnation = frame->incarnation;
+    job->segment = frame->segment;
+    frame->segment = NULL;
+    atomic_init(&job->cancelled, false);
+    return job;
+}
+
+void mirai__job_free(mirai_job *job)
+{
+    if (job == NULL) return;
+    mirai_value_release(job->body);
+    mirai__segment_release(job->segment);
+    mirai__free(job);
+}
+
+mirai_status mirai__job_decode(mirai_job *job)
+{
+    mirai_value *body = NULL;
+    MIRAI_TRY(mirai__decode(job->segment, NULL, &mirai__limits_local, &body));
+    job->body = body;
+    mirai__segment_release(job->segment); /* the values hold what they need of it */
+    job->segment = NULL;
+    const char *function = mirai_value_string(mirai_value_item(job->body, 0));
+    const mirai_value *args = mirai_value_item(job->body, 1);
+    if (mirai_value_type(job->body) != MIRAI_TYPE_LIST || function == NULL || args == NULL)
+        return mirai__fail(MIRAI_E_DECODE, "a job must be a list of function, arguments and label");
+    job->function = function;
+    job->args = args;
+    return MIRAI_OK;
+}
+
+/* ---- cancelling ---- */
+
+void mirai__job_cancel(mirai_job *job)
+{
+    if (atomic_exchange(&job->cancelled, true)) return;
+    mirai_cancel_fn fn = job->on_cancel;
+    job->on_cancel = NULL;
+    if (fn != NULL) fn(job->user);
+}
+
+int32_t mirai_job_cancelled(const mirai_job *job)
+{
+    return job != NULL && atomic_load(&job->cancelled);
+}
+
+void mirai__job_watch(mirai_job *job, mirai_cancel_fn fn, void *user)
+{
+    if (job == NULL) return;
+    (void)pthread_mutex_lock(job->lock);
+    bool due = atomic_load(&job->cancelled) && fn != NULL;
+    job->on_cancel = due ? NULL : fn;
+    job->user = user;
+    (void)pthread_mutex_unlock(job->lock);
+    if (due) fn(user);
+}
+
+mirai_status mirai_job_on_cancel(mirai_job *job, mirai_cancel_fn fn, void *user)
+{
+    MIRAI_TRY(mirai__enter());
+    if (job == NULL) return mirai__fail(MIRAI_E_INVALID, "job is NULL");
+    mirai__job_watch(job, fn, user);
+    return MIRAI_OK;
+}
+
+/* ---- reading ---- */
+
+const char *mirai_job_function(const mirai_job *job)
+{
+    return job == NULL ? NULL : job->function;
+}
+
+const mirai_value *mirai_job_args(const mirai_job *job)
+{
+    return job == NULL ? NULL : job->args;
+}
+
+uint64_t mirai_job_task_id(const mirai_job *job)
+{
+    return job == NULL ? 0 : job->task;
+}
+
+/* ---- the result ---- */
+
+mirai_value *mirai__codec_error(mirai_status status, const char *otherwise)
+{
+    char detail[1024]; /* a copy, since building a value may set the text */
+    (void)snprintf(detail, sizeof detail, "%s", mirai_error_detail());
+    return mirai_error(status == MIRAI_E_HOOK ? "hook_error" : otherwise, status, "%s",
+                       *detail != '\0' ? detail : mirai_status_text(status));
+}
+
+mirai_status mirai__job_result(const mirai_job *job, const mirai_value *value, mirai__frame *out,
+                               mirai_status *encoded)
+{
+    *out = (mirai__frame){.kind = MIRAI__FRAME_RESULT,
+                          .aux = mirai_value_is_error(value) ? MIRAI_OUTCOME_FAILED : MIRAI_OUTCOME_VALUE,
+                          .task = job->task,
+                          .attempt = job->attempt,
+                          .incarnation = job->incarnation};
+    /* No copies: it is written before whoever owns the memory goes on. */
+    *encoded = mirai__encode(value, NULL, 0, &out->segment);
+    if (*encoded == MIRAI_OK) return MIRAI_OK;
+    mirai_value *error = mirai__codec_error(*encoded, "encode_error");
+    if (error == NULL) return MIRAI_E_NOMEM;
+    out->aux = MIRAI_OUTCOME_FAILED;
+    mirai_status status = mirai__encode(error, NULL, 0, &out->segment);
+    mirai_value_release(error);
+    return status;
+}
