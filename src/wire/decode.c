@@ -105,12 +105,12 @@ static mirai_status read_class(mirai__decoder *decoder, mirai__hook **hook)
 /* An object's number; each may be made once. */
 static mirai_status claim_number(mirai__decoder *decoder, uint64_t number)
 {
-    if (number >= decoder->object_count || decoder->object_used[number] == 2 ||
+    if (number >= decoder->object_count || decoder->object_used[number] == OBJECT_CLAIMED ||
         decoder->objects[number]) {
         return mirai__fail(MIRAI_E_DECODE, "object %llu is out of range or made twice",
                            (unsigned long long)number);
     }
-    decoder->object_used[number] = 2; /* claimed, until it is made */
+    decoder->object_used[number] = OBJECT_CLAIMED;
     return MIRAI_OK;
 }
 
@@ -132,12 +132,18 @@ static mirai_status read_data(mirai__decoder *decoder, mirai__hook *hook, const 
     MIRAI_TRY(mirai__cbor_expect(&decoder->in, MIRAI__CBOR_BYTES, "value of a group", &size));
     const uint8_t *after = decoder->in.end;
     decoder->in.end = decoder->in.at + size;
+    uint32_t outer = decoder->all->reach;
+    decoder->all->reach = decoder->depth;
     MIRAI_TRY(mirai__decode_value(decoder, decoder->depth));
     if (decoder->in.at != decoder->in.end) {
         return mirai__fail(MIRAI_E_DECODE, "bytes follow the value of a group");
     }
     decoder->in.end = after;
-    for (size_t i = 0; i < count; i++) decoder->object_used[numbers[i]] = 0;
+    for (size_t i = 0; i < count; i++) {
+        decoder->object_used[numbers[i]] = OBJECT_UNUSED;
+        decoder->object_height[numbers[i]] = decoder->all->reach + 1 - decoder->depth;
+    }
+    decoder->all->reach = outer;
     mirai_value *data = mirai__decode_pop(decoder);
     mirai_status status = is_vector ? make_all(decoder, hook, numbers, count, data)
                                     : make_one(decoder, hook, numbers[0], data);
@@ -183,7 +189,8 @@ static mirai_status read_groups(mirai__decoder *decoder)
     MIRAI_TRY(mirai__decode_count(decoder, count));
     decoder->objects = mirai__alloc_zero(count, sizeof *decoder->objects);
     decoder->object_used = mirai__alloc_zero(count, 1);
-    if (!decoder->objects || !decoder->object_used) return MIRAI_E_NOMEM;
+    decoder->object_height = mirai__alloc_zero(count, sizeof *decoder->object_height);
+    if (!decoder->objects || !decoder->object_used || !decoder->object_height) return MIRAI_E_NOMEM;
     decoder->object_count = count;
     MIRAI_TRY(mirai__cbor_expect(&decoder->in, MIRAI__CBOR_ARRAY, "groups", &groups));
     for (uint64_t i = 0; i < groups; i++) MIRAI_TRY(read_group(decoder));
@@ -246,6 +253,7 @@ mirai_status mirai__decode_message(mirai__decoding *all, mirai__cbor body,
     for (size_t i = 0; i < decoder.object_count; i++) mirai_value_release(decoder.objects[i]);
     mirai__free(decoder.objects);
     mirai__free(decoder.object_used);
+    mirai__free(decoder.object_height);
     if (decoder.buffer_used != few) mirai__free(decoder.buffer_used);
     return status;
 }

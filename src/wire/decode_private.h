@@ -10,11 +10,15 @@
 #include "message.h"
 #include "message_private.h"
 
+/* What has become of the number of an object. */
+enum { OBJECT_UNUSED = 0, OBJECT_USED = 1, OBJECT_CLAIMED = 2 };
+
 /* What a message and the segments embedded in it have in common. */
 typedef struct mirai__decoding {
     const mirai__limits *limits;
     mirai__hooks *overlay;
     uint32_t items; /* values that may still be read */
+    uint32_t reach; /* deepest place so far, through the objects that were referred to */
     /* Values read whose container is not complete yet; owned, so that a failure anywhere releases
      * each once. */
     mirai_value **stack;
@@ -31,8 +35,9 @@ typedef struct mirai__decoder {
     mirai_buffer *const *buffers;
     uint8_t *buffer_used; /* by buffer: 1 once something has referred to it */
     size_t buffer_count;
-    mirai_value **objects; /* by number: a reference; NULL as long as it is not made; owned */
-    uint8_t *object_used;
+    mirai_value **objects;   /* by number: a reference; NULL as long as it is not made; owned */
+    uint8_t *object_used;    /* by number: OBJECT_* */
+    uint32_t *object_height; /* by number: levels of nesting below a reference to it */
     size_t object_count;
     uint32_t depth; /* of the containers around this message */
     mirai_message message;

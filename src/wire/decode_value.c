@@ -42,6 +42,19 @@ mirai_status mirai__decode_count(mirai__decoder *decoder, uint64_t items)
     return MIRAI_OK;
 }
 
+/* Objects count as if they stood where they are referred to: whoever walks the tree through them,
+ * and be it to release it, goes no deeper than that. */
+static mirai_status reach_to(mirai__decoder *decoder, uint64_t depth)
+{
+    mirai__decoding *all = decoder->all;
+    if (depth >= all->limits->depth) {
+        return mirai__fail(MIRAI_E_LIMIT, "values are nested more than %u deep",
+                           (unsigned)all->limits->depth);
+    }
+    if (depth > all->reach) all->reach = (uint32_t)depth;
+    return MIRAI_OK;
+}
+
 static mirai_status read_text(mirai__decoder *decoder, uint64_t size)
 {
     const char *text = (const char *)mirai__cbor_take(&decoder->in, size);
@@ -152,7 +165,7 @@ static mirai_status read_error(mirai__decoder *decoder, uint32_t depth)
     return mirai__decode_push(decoder, mirai_error_of(mirai__decode_pop(decoder)));
 }
 
-static mirai_status read_reference(mirai__decoder *decoder)
+static mirai_status read_reference(mirai__decoder *decoder, uint32_t depth)
 {
     uint64_t number;
     MIRAI_TRY(mirai__cbor_expect(&decoder->in, MIRAI__CBOR_UINT, "number of an object", &number));
@@ -160,7 +173,8 @@ static mirai_status read_reference(mirai__decoder *decoder)
         return mirai__fail(MIRAI_E_DECODE, "object %llu is referred to before it is made",
                            (unsigned long long)number);
     }
-    decoder->object_used[number] = 1;
+    decoder->object_used[number] = OBJECT_USED;
+    MIRAI_TRY(reach_to(decoder, (uint64_t)depth + decoder->object_height[number]));
     return mirai__decode_push(decoder, mirai_value_ref(decoder->objects[number]));
 }
 
@@ -191,7 +205,7 @@ static mirai_status read_tagged(mirai__decoder *decoder, uint64_t tag, uint32_t 
     case MIRAI__TAG_BUFFER:
         MIRAI_TRY(mirai__decode_buffer(decoder, &buffer));
         return mirai__decode_push(decoder, mirai_bytes_buffer(mirai_buffer_ref(buffer)));
-    case MIRAI__TAG_REFERENCE: return read_reference(decoder);
+    case MIRAI__TAG_REFERENCE: return read_reference(decoder, depth);
     case MIRAI__TAG_ERROR: return read_error(decoder, depth);
     case MIRAI__TAG_SEGMENT: return read_segment(decoder, depth);
     default: return mirai__decode_array(decoder, tag);
@@ -229,10 +243,7 @@ static mirai_status read_int(mirai__decoder *decoder, const mirai__cbor_head *he
 
 mirai_status mirai__decode_value(mirai__decoder *decoder, uint32_t depth)
 {
-    if (depth >= decoder->all->limits->depth) {
-        return mirai__fail(MIRAI_E_LIMIT, "values are nested more than %u deep",
-                           (unsigned)decoder->all->limits->depth);
-    }
+    MIRAI_TRY(reach_to(decoder, depth));
     MIRAI_TRY(mirai__decode_count(decoder, 1));
     mirai__cbor_head head;
     MIRAI_TRY(mirai__cbor_get(&decoder->in, &head));

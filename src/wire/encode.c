@@ -23,9 +23,11 @@ static mirai_status put_group(mirai__encoder *encoder, const size_t *numbers, si
     size_t group = objects->group_count, offset = encoder->out->size;
     mirai_status status = mirai__objects_group(objects, numbers, count);
     encoder->group = group;
+    encoder->deepest = 0;
     if (!status) status = mirai__encode_value(encoder, given, 0);
     mirai_value_release(given);
     if (status) return status;
+    objects->groups[group].height = encoder->deepest + 1;
     objects->groups[group].offset = offset;
     objects->groups[group].size = encoder->out->size - offset;
     return MIRAI_OK;
@@ -111,10 +113,10 @@ static mirai_status write_group(const mirai__objects *objects, const mirai__grou
 static mirai_status write_groups(mirai__encoder *encoder, const mirai__bytes *values,
                                  mirai__bytes *body)
 {
-    const mirai__objects *objects = &encoder->objects;
+    mirai__objects *objects = &encoder->objects;
     size_t *order;
     MIRAI_TRY(mirai__encode_count(encoder, objects->count));
-    MIRAI_TRY(mirai__objects_order(objects, &order));
+    MIRAI_TRY(mirai__objects_order(objects, MIRAI__ENCODE_DEPTH, &order));
     mirai_status status = mirai__cbor_put(body, MIRAI__CBOR_ARRAY, 3);
     if (!status) status = mirai__cbor_put(body, MIRAI__CBOR_UINT, objects->count);
     if (!status) status = mirai__cbor_put(body, MIRAI__CBOR_ARRAY, objects->group_count);

@@ -14,6 +14,10 @@
 /* Bytes and elements up to this size travel in the body, all others as buffers. */
 #define MIRAI__INLINE_SIZE 512
 
+/* Half of what a reader accepts, so that a segment may be embedded at any depth of another message.
+ */
+#define MIRAI__ENCODE_DEPTH (mirai__limits_local.depth / 2)
+
 typedef struct mirai__encoder {
     mirai_message message;
     mirai__objects objects;
@@ -21,6 +25,7 @@ typedef struct mirai__encoder {
     mirai__bytes *out; /* where values are written: the root's bytes or the groups' */
     size_t group;      /* whose value is being written; MIRAI__NO_GROUP: the root's */
     uint32_t items;    /* values that may still be written */
+    uint32_t deepest;  /* place in the value that is being written */
 } mirai__encoder;
 
 /* Append a value to encoder->out. depth: of the containers around it. */

@@ -1,7 +1,6 @@
 /*
  * encode_value: a tree of values to CBOR (FORMAT.md sections 3 to 6). Part of one encode, on its
- * thread. Recursion is as deep as the tree, which is bounded by half of what a reader accepts: so
- * that a segment may be embedded at any depth of another message.
+ * thread. Recursion is as deep as the tree, which is bounded.
  */
 #include <string.h>
 
@@ -77,10 +76,10 @@ static mirai_status put_dict(mirai__encoder *encoder, const mirai_value *value, 
     return MIRAI_OK;
 }
 
-static mirai_status put_reference(mirai__encoder *encoder, const mirai_value *value)
+static mirai_status put_reference(mirai__encoder *encoder, const mirai_value *value, uint32_t depth)
 {
     size_t number;
-    MIRAI_TRY(mirai__objects_number(&encoder->objects, value, encoder->group, &number));
+    MIRAI_TRY(mirai__objects_number(&encoder->objects, value, encoder->group, depth, &number));
     MIRAI_TRY(mirai__cbor_put(encoder->out, MIRAI__CBOR_TAG, MIRAI__TAG_REFERENCE));
     return mirai__cbor_put(encoder->out, MIRAI__CBOR_UINT, number);
 }
@@ -100,10 +99,11 @@ static mirai_status put_segment(mirai__encoder *encoder, const mirai_value *valu
 
 mirai_status mirai__encode_value(mirai__encoder *encoder, const mirai_value *value, uint32_t depth)
 {
-    if (depth >= mirai__limits_local.depth / 2) {
+    if (depth >= MIRAI__ENCODE_DEPTH) {
         return mirai__fail(MIRAI_E_LIMIT, "values are nested more than %u deep",
-                           (unsigned)mirai__limits_local.depth / 2);
+                           (unsigned)MIRAI__ENCODE_DEPTH);
     }
+    if (depth > encoder->deepest) encoder->deepest = depth;
     MIRAI_TRY(mirai__encode_count(encoder, 1));
     switch (mirai_value_type(value)) {
     case MIRAI_TYPE_NULL:
@@ -118,7 +118,7 @@ mirai_status mirai__encode_value(mirai__encoder *encoder, const mirai_value *val
     case MIRAI_TYPE_ARRAY: return mirai__encode_array(encoder, value);
     case MIRAI_TYPE_LIST: return put_list(encoder, value, depth);
     case MIRAI_TYPE_DICT: return put_dict(encoder, value, depth);
-    case MIRAI_TYPE_REFERENCE: return put_reference(encoder, value);
+    case MIRAI_TYPE_REFERENCE: return put_reference(encoder, value, depth);
     case MIRAI_TYPE_ERROR:
         MIRAI_TRY(mirai__cbor_put(encoder->out, MIRAI__CBOR_TAG, MIRAI__TAG_ERROR));
         return put_dict(encoder, mirai__error_fields(value), depth);

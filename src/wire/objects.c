@@ -96,7 +96,7 @@ static mirai_status add_object(mirai__objects *objects, mirai__class *class, uin
 }
 
 mirai_status mirai__objects_number(mirai__objects *objects, const mirai_value *reference,
-                                   size_t from, size_t *number)
+                                   size_t from, uint32_t depth, size_t *number)
 {
     mirai__class *class;
     MIRAI_TRY(find_class(objects, reference, &class));
@@ -107,9 +107,8 @@ mirai_status mirai__objects_number(mirai__objects *objects, const mirai_value *r
     } else {
         MIRAI_TRY(add_object(objects, class, identity, reference, number));
     }
-    if (from == MIRAI__NO_GROUP) return MIRAI_OK;
     MIRAI_TRY(mirai__grow(objects->edges, objects->edge_capacity, objects->edge_count));
-    objects->edges[objects->edge_count++] = (mirai__edge){from, *number};
+    objects->edges[objects->edge_count++] = (mirai__edge){from, *number, depth};
     return MIRAI_OK;
 }
 
@@ -139,11 +138,33 @@ typedef struct sorting {
     size_t *links;   /* by edge: next edge that leads to the same group, plus one */
 } sorting;
 
-static void sort(const mirai__objects *objects, sorting *s, size_t *sorted)
+/* The value that holds the edge is as high as what the edge leads to, and the way there. */
+static mirai_status raise_height(mirai__objects *objects, const mirai__edge *edge, uint32_t depth)
+{
+    uint32_t deepest = edge->depth + objects->groups[objects->items[edge->to].group].height;
+    if (deepest >= depth) {
+        return mirai__fail(MIRAI_E_LIMIT, "references lead more than %u deep", (unsigned)depth);
+    }
+    if (edge->from == MIRAI__NO_GROUP) return MIRAI_OK;
+    mirai__group *from = &objects->groups[edge->from];
+    if (from->height <= deepest) from->height = deepest + 1;
+    return MIRAI_OK;
+}
+
+static mirai_status fail_circle(const mirai__objects *objects, const sorting *s)
+{
+    size_t g = 0;
+    while (s->waiting[g] == 0) g++;
+    return mirai__fail(MIRAI_E_HOOK, "objects of class '%s' refer to each other in a circle",
+                       objects->groups[g].of->hook->class_name);
+}
+
+static mirai_status sort(mirai__objects *objects, uint32_t depth, sorting *s)
 {
     for (size_t e = 0; e < objects->edge_count; e++) {
-        size_t to = objects->items[objects->edges[e].to].group;
-        s->waiting[objects->edges[e].from]++;
+        const mirai__edge *edge = &objects->edges[e];
+        size_t to = objects->items[edge->to].group;
+        if (edge->from != MIRAI__NO_GROUP) s->waiting[edge->from]++;
         s->links[e] = s->heads[to];
         s->heads[to] = e + 1;
     }
@@ -153,24 +174,16 @@ static void sort(const mirai__objects *objects, sorting *s, size_t *sorted)
     }
     for (size_t done = 0; done < count; done++) {
         for (size_t e = s->heads[s->order[done]]; e != 0; e = s->links[e - 1]) {
-            size_t from = objects->edges[e - 1].from;
-            if (--s->waiting[from] == 0) s->order[count++] = from;
+            const mirai__edge *edge = &objects->edges[e - 1];
+            MIRAI_TRY(raise_height(objects, edge, depth));
+            if (edge->from == MIRAI__NO_GROUP) continue;
+            if (--s->waiting[edge->from] == 0) s->order[count++] = edge->from;
         }
     }
-    *sorted = count;
+    return count == objects->group_count ? MIRAI_OK : fail_circle(objects, s);
 }
 
-static mirai_status fail_circle(const mirai__objects *objects, const sorting *s)
-{
-    for (size_t g = 0; g < objects->group_count; g++) {
-        if (s->waiting[g] == 0) continue;
-        return mirai__fail(MIRAI_E_HOOK, "objects of class '%s' refer to each other in a circle",
-                           objects->groups[g].of->hook->class_name);
-    }
-    return MIRAI_OK;
-}
-
-mirai_status mirai__objects_order(const mirai__objects *objects, size_t **out)
+mirai_status mirai__objects_order(mirai__objects *objects, uint32_t depth, size_t **out)
 {
     size_t groups = objects->group_count;
     sorting s = {
@@ -180,11 +193,7 @@ mirai_status mirai__objects_order(const mirai__objects *objects, size_t **out)
         mirai__alloc_zero(objects->edge_count, sizeof(size_t)),
     };
     mirai_status status = MIRAI_E_NOMEM;
-    if (s.order && s.waiting && s.heads && s.links) {
-        size_t sorted;
-        sort(objects, &s, &sorted);
-        status = sorted == groups ? MIRAI_OK : fail_circle(objects, &s);
-    }
+    if (s.order && s.waiting && s.heads && s.links) status = sort(objects, depth, &s);
     mirai__free(s.waiting);
     mirai__free(s.heads);
     mirai__free(s.links);

@@ -30,11 +30,13 @@ typedef struct mirai__group {
     mirai__class *of;
     size_t first, count; /* its objects, in objects.members */
     size_t offset, size; /* its value, in the encoder's bytes */
+    uint32_t height;     /* levels of nesting in its value, and through the objects that it names */
 } mirai__group;
 
-/* The value of group `from` names object `to`. */
+/* The value of group `from` (MIRAI__NO_GROUP: the root) names object `to`. */
 typedef struct mirai__edge {
     size_t from, to;
+    uint32_t depth; /* of the reference */
 } mirai__edge;
 
 typedef struct mirai__objects {
@@ -52,18 +54,18 @@ typedef struct mirai__objects {
     size_t member_count, member_capacity;
 } mirai__objects;
 
-#define MIRAI__NO_GROUP SIZE_MAX /* an edge from the root is none */
+#define MIRAI__NO_GROUP SIZE_MAX
 
 void mirai__objects_init(mirai__objects *objects, mirai__hooks *overlay);
 void mirai__objects_fini(mirai__objects *objects);
-/* The number of a reference's object, met in the value of group `from`. Hooks are looked up when a
- * class is first met; E_HOOK when it has none that serialise. */
+/* The number of a reference's object, met at `depth` in the value of group `from`. Hooks are looked
+ * up when a class is first met; E_HOOK when it has none that serialise. */
 mirai_status mirai__objects_number(mirai__objects *objects, const mirai_value *reference,
-                                   size_t from, size_t *number);
+                                   size_t from, uint32_t depth, size_t *number);
 /* A new group of the given objects. */
 mirai_status mirai__objects_group(mirai__objects *objects, const size_t *numbers, size_t count);
 /* Put the groups into an order in which each follows all that it refers to; *out is owned. E_HOOK
- * for a circle. */
-mirai_status mirai__objects_order(const mirai__objects *objects, size_t **out);
+ * for a circle, E_LIMIT when references lead deeper than `depth`. */
+mirai_status mirai__objects_order(mirai__objects *objects, uint32_t depth, size_t **out);
 
 #endif
