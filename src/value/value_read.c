@@ -8,8 +8,6 @@
  */
 #include "value_node.h"
 
-#include <math.h>
-
 #include "detail.h"
 #include "element.h"
 
@@ -76,7 +74,8 @@ mirai_status mirai_value_to_int(const mirai_value *value, int64_t *out)
         return MIRAI_OK;
     case MIRAI__ELEMENT_REAL:
         /* 2^63 is exact as a double, and NaN fails any comparison. */
-        if (!(number.real >= -0x1p63 && number.real < 0x1p63) || trunc(number.real) != number.real)
+        if (!(number.real >= -0x1p63 && number.real < 0x1p63) ||
+            (double)(int64_t)number.real != number.real)
             return mirai__fail(MIRAI_E_RANGE, "%.17g has no exact int64", number.real);
         *out = (int64_t)number.real;
         return MIRAI_OK;

@@ -1,0 +1,102 @@
+/*
+ * Segments: counting, taking buffers also on failure, and standing as a value.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "fault.h"
+#include "value_private.h"
+
+static int released;
+
+static void count_release(void *object, void *context)
+{
+    (void)object;
+    (void)context;
+    released++;
+}
+
+static mirai_buffer *counted(void)
+{
+    return mirai_buffer_adopt("12345", 5, count_release, NULL, NULL);
+}
+
+static void test_segment__refuses_what_is_missing(void **state)
+{
+    (void)state;
+    released = 0;
+    mirai_buffer *buffers[] = {counted(), NULL, counted()};
+    assert_null(mirai__segment_new(counted(), buffers, 3));
+    assert_int_equal(released, 3);
+    buffers[0] = counted();
+    assert_null(mirai__segment_new(NULL, buffers, 1));
+    assert_int_equal(released, 4);
+    assert_null(mirai__segment_new(counted(), NULL, 2));
+    assert_int_equal(released, 5);
+    assert_null(mirai__segment_ref(NULL));
+    mirai__segment_release(NULL);
+    assert_int_equal(mirai__segment_size(NULL), 0);
+    assert_null(mirai__value_segment(NULL));
+    assert_null(mirai__value_get_segment(NULL));
+    assert_null(mirai__value_get_segment(mirai_null()));
+}
+
+static void test_segment__holds_its_buffers(void **state)
+{
+    (void)state;
+    released = 0;
+    mirai_buffer *open = mirai_buffer_copy("abc", 3);
+    mirai_buffer *buffers[] = {counted(), open};
+    mirai__segment *segment = mirai__segment_new(counted(), buffers, 2);
+    assert_non_null(segment);
+    assert_int_equal(mirai_buffer_is_frozen(open), 1);
+    assert_int_equal(mirai__segment_size(segment), 13);
+    assert_ptr_equal(mirai__segment_ref(segment), segment);
+    mirai__segment_release(segment);
+    assert_int_equal(released, 0);
+
+    mirai_value *value = mirai__value_segment(segment);
+    assert_int_equal(mirai_value_type(value), MIRAI__TYPE_SEGMENT);
+    assert_ptr_equal(mirai__value_get_segment(value), segment);
+    mirai_value *again = mirai__value_segment(mirai__segment_ref(segment));
+    assert_int_equal(mirai_value_equal(value, again), 1);
+    assert_int_equal(mirai_value_equal(value, mirai_null()), 0);
+    char *text = NULL;
+    assert_int_equal(mirai_value_format(value, &text), MIRAI_OK);
+    assert_string_equal(text, "<encoded value, 13 bytes>\n");
+    mirai_text_free(text);
+    mirai_value_release(value);
+    mirai_value_release(again);
+    assert_int_equal(released, 2);
+}
+
+static void test_segment__survives_failed_allocations(void **state)
+{
+    (void)state;
+    released = 0;
+    mirai_buffer *body = counted(), *buffers[] = {counted()};
+    mirai__fault_arm(1, false);
+    assert_null(mirai__segment_new(body, buffers, 1));
+    mirai__fault_arm(0, false);
+    assert_int_equal(released, 2);
+
+    mirai__segment *segment = mirai__segment_new(counted(), NULL, 0);
+    mirai__fault_arm(1, false);
+    assert_null(mirai__value_segment(segment));
+    mirai__fault_arm(0, false);
+    assert_int_equal(released, 3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_segment__refuses_what_is_missing),
+        cmocka_unit_test(test_segment__holds_its_buffers),
+        cmocka_unit_test(test_segment__survives_failed_allocations),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
