@@ -124,9 +124,9 @@ int32_t mirai__sched_cancel(mirai__sched *sched, mirai__sched_task *task, int64_
  * in the machine already. */
 mirai_status mirai__sched_daemon_added(mirai__sched *sched, mirai__sched_daemon *daemon, int64_t now);
 /* A SPAWN could not be carried out.
- * A start has failed when this is called, or a daemon goes, leaves or is killed before it is ready, or goes or leaves
- * while needed before it was given anything (else one that dies when idle is respawned for ever at full speed). After
- * k failures in a row nothing is spawned for min(100 ms * 2^(k-1), 30 s); a daemon that becomes ready ends the row.
+ * A start has failed when this is called, or when a daemon that is needed goes, leaves or is killed before it was
+ * given anything (ready or not: else one that dies when idle is respawned for ever at full speed). After k failures
+ * in a row nothing is spawned for min(100 ms * 2^(k-1), 30 s); a daemon that becomes ready ends the row.
  * Any other daemon that goes is replaced at once. */
 void mirai__sched_spawn_failed(mirai__sched *sched, int64_t now);
 /* Ignored unless it is starting. */

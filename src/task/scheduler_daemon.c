@@ -123,8 +123,7 @@ static bool is_short(const mirai__sched *sched)
 
 void mirai__sched_end(mirai__sched *sched, mirai__sched_daemon *daemon, int64_t now)
 {
-    bool was_starting = daemon->state == MIRAI__DAEMON_STARTING;
-    if (was_starting) {
+    if (daemon->state == MIRAI__DAEMON_STARTING) {
         sched->counts.starting--;
     } else {
         sched->counts.ready--;
@@ -134,9 +133,7 @@ void mirai__sched_end(mirai__sched *sched, mirai__sched_daemon *daemon, int64_t 
     mirai__list_remove(&daemon->node);
     if (daemon->commands == 0) mirai__list_remove(&daemon->pending);
     mirai__sched_setup_skip(sched, daemon);
-    if (was_starting || (!daemon->tried && is_short(sched))) {
-        mirai__sched_start_failed(sched, daemon->round, now);
-    }
+    if (!daemon->tried && is_short(sched)) mirai__sched_start_failed(sched, daemon->round, now);
 }
 
 void mirai__sched_daemon_leaving(mirai__sched *sched, mirai__sched_daemon *daemon, int64_t now)

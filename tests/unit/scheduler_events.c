@@ -1,0 +1,434 @@
+/*
+ * scheduler_events: the operations, each done to the scheduler and to the model
+ * (scheduler_world.h), and a run.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fault.h"
+#include "scheduler_world.h"
+
+const char *const model_names[MODEL_COUNT] = {
+#define MODEL_NAME(name) #name,
+    MODEL_OPERATIONS(MODEL_NAME)
+#undef MODEL_NAME
+};
+
+/* ---- events ---- */
+
+/* Whether a start failure was counted is the scheduler's to say; how long it then waits is checked.
+ */
+static void note_failures(world *w, int64_t before)
+{
+    int64_t now = w->sched.counts.start_failures;
+    if (now <= before) return;
+    int64_t wait = now > 9 ? 30000 : 100 * ((int64_t)1 << (now - 1));
+    w->retry_at = w->now + (wait < 30000 ? wait : 30000);
+}
+
+static void do_submit(world *w, uint32_t number, bool nomem)
+{
+    static const int64_t graces[] = {0, -1, 50, 500};
+    if (w->task_count == TASKS) return;
+    int id = w->task_count;
+    task_model *task = &w->tasks[id];
+    int64_t timeout = number % 3 == 0 ? 1 + number / 3 % 300 : -(int64_t)(number % 2);
+    int64_t grace = graces[number >> 20 & 3];
+    held_task *held = calloc(1, sizeof *held);
+    held->id = id;
+    if (nomem) mirai__fault_arm(1, false);
+    mirai_status status = mirai__sched_submit(&w->sched, &held->sched, w->now, timeout, grace);
+    mirai__fault_arm(0, false);
+    bool good = w->closing
+                    ? status == MIRAI_E_CLOSED
+                    : status == MIRAI_OK || (nomem && timeout > 0 && status == MIRAI_E_NOMEM);
+    model_expect(w, good, "submit gave %d", (int)status);
+    if (status != MIRAI_OK) {
+        model_expect(w, held->sched.state == 0, "a failed submit left a trace");
+        free(held);
+        return;
+    }
+    *task = (task_model){.held = held, .state = MIRAI_TASK_QUEUED, .outcome = UNDECIDED};
+    task->deadline = timeout > 0 ? w->now + timeout : MIRAI__NEVER;
+    task->grace = grace == 0 ? w->grace : grace;
+    w->task_count++;
+    w->counts.awaiting++;
+    w->counts.submitted++;
+    w->totals->tasks++;
+}
+
+static void do_cancel(world *w, uint32_t number)
+{
+    if (w->task_count == 0) return;
+    int from = number % 8 == 0 || w->oldest == w->task_count ? 0 : w->oldest;
+    int id = from + (int)(number / 8 % (uint32_t)(w->task_count - from));
+    task_model *task = &w->tasks[id];
+    if (!task->held) return;
+    int32_t expected = task->state == MIRAI_TASK_QUEUED    ? MIRAI_CANCEL_NEVER_RAN
+                       : task->state == MIRAI_TASK_RUNNING ? MIRAI_CANCEL_INTERRUPTED
+                                                           : MIRAI_CANCEL_TOO_LATE;
+    int32_t real = mirai__sched_cancel(&w->sched, &task->held->sched, w->now);
+    model_expect(w, real == expected, "cancel of task %d said %d, not %d", id, (int)real,
+                 (int)expected);
+    if (task->state != MIRAI_TASK_RESOLVED) model_abandon(w, id, MIRAI_OUTCOME_CANCELLED);
+}
+
+static daemon_model *pick(world *w, uint32_t number)
+{
+    return w->live_count == 0 ? NULL : &w->daemons[w->live[number % (uint32_t)w->live_count]];
+}
+
+static void setup_ran(world *w, daemon_model *daemon, int id, mirai_outcome outcome)
+{
+    setup_model *setup = &w->setups[id];
+    daemon->ran |= (uint64_t)1 << id;
+    if (setup->open && outcome != MIRAI_OUTCOME_VALUE)
+        model_fail_setup(w, id);
+    else if (setup->open)
+        setup->runs++;
+    else
+        setup->deaths = 0;
+}
+
+static void do_result(world *w, daemon_model *daemon, mirai_outcome outcome)
+{
+    mirai__sched_task *task = NULL;
+    mirai__sched_setup *setup = NULL;
+    if (!daemon || daemon->attempt == 0) return;
+    bool taken = mirai__sched_result(&w->sched, &daemon->held->sched, daemon->attempt, outcome,
+                                     w->now, &task, &setup);
+    model_expect(w, taken, "a good result was refused");
+    held_task *our_task = daemon->task == NOBODY ? NULL : w->tasks[daemon->task].held;
+    held_setup *our_setup = daemon->setup == NOBODY ? NULL : w->setups[daemon->setup].held;
+    model_expect(w, task == (our_task ? &our_task->sched : NULL), "a result for another task");
+    model_expect(w, setup == (our_setup ? &our_setup->sched : NULL), "a result for another setup");
+    int ran = daemon->setup;
+    if (our_task) model_decide(w, daemon->task, outcome);
+    daemon->attempt = 0;
+    daemon->task = daemon->setup = NOBODY;
+    daemon->interrupt_due = false;
+    daemon->kill_at = MIRAI__NEVER;
+    if (our_setup) setup_ran(w, daemon, ran, outcome);
+}
+
+static void do_stray(world *w, uint32_t number)
+{
+    daemon_model *daemon = pick(w, number / 8), *other = pick(w, number / 4096);
+    if (!daemon) return;
+    const uint64_t attempts[] = {0,
+                                 daemon->attempt - 1,
+                                 daemon->attempt + 1,
+                                 other->attempt,
+                                 w->last_attempt + 1,
+                                 w->last_attempt,
+                                 1,
+                                 UINT64_MAX};
+    uint64_t attempt = attempts[number % 8];
+    if (attempt == daemon->attempt && attempt != 0) return;
+    mirai__sched_task *task;
+    mirai__sched_setup *setup;
+    bool taken = mirai__sched_result(&w->sched, &daemon->held->sched, attempt, MIRAI_OUTCOME_VALUE,
+                                     w->now, &task, &setup);
+    model_expect(w, !taken && !task && !setup, "a stray result was taken");
+}
+
+static void do_spawned(world *w, bool nomem)
+{
+    if (w->spawning == 0 || w->daemon_count == DAEMONS) return;
+    int id = w->daemon_count;
+    held_daemon *held = calloc(1, sizeof *held);
+    held->id = id;
+    if (nomem) mirai__fault_arm(1, false);
+    mirai_status status = mirai__sched_daemon_added(&w->sched, &held->sched, w->now);
+    mirai__fault_arm(0, false);
+    w->spawning--;
+    if (status != MIRAI_OK) {
+        model_expect(w, nomem && status == MIRAI_E_NOMEM, "daemon_added gave %d", (int)status);
+        free(held);
+        mirai__sched_spawn_failed(&w->sched, w->now);
+        return;
+    }
+    w->daemons[id] = (daemon_model){.held = held,
+                                    .state = MIRAI__DAEMON_STARTING,
+                                    .task = NOBODY,
+                                    .setup = NOBODY,
+                                    .kill_at = model_after(w, w->start_timeout)};
+    w->live[w->live_count++] = id;
+    w->daemon_count++;
+    w->counts.starting++;
+}
+
+static void do_ready(world *w, daemon_model *daemon)
+{
+    if (!daemon) return;
+    mirai__sched_daemon_ready(&w->sched, &daemon->held->sched, w->now);
+    if (daemon->state != MIRAI__DAEMON_STARTING) return;
+    daemon->state = MIRAI__DAEMON_IDLE;
+    daemon->ever_ready = true;
+    daemon->joined = w->setup_count;
+    daemon->kill_at = MIRAI__NEVER;
+    w->counts.starting--;
+    w->counts.ready++;
+    w->retry_at = INT64_MIN;
+}
+
+static void do_leave(world *w, daemon_model *daemon)
+{
+    if (!daemon) return;
+    mirai__sched_daemon_leaving(&w->sched, &daemon->held->sched, w->now);
+    if (daemon->state != MIRAI__DAEMON_ENDING) model_end(w, daemon);
+}
+
+static void do_gone(world *w, uint32_t number)
+{
+    if (w->live_count == 0) return;
+    int index = (int)(number % (uint32_t)w->live_count), id = w->live[index];
+    daemon_model *daemon = &w->daemons[id];
+    mirai__sched_daemon_gone(&w->sched, &daemon->held->sched, w->now);
+    if (daemon->state != MIRAI__DAEMON_ENDING) model_end(w, daemon);
+    w->counts.ending--;
+    w->live[index] = w->live[--w->live_count];
+    if (daemon->task != NOBODY) model_decide(w, daemon->task, MIRAI_OUTCOME_LOST);
+    if (daemon->setup != NOBODY && ++w->setups[daemon->setup].deaths >= 3)
+        model_fail_setup(w, daemon->setup);
+    daemon->state = 0;
+    free(daemon->held);
+    daemon->held = NULL;
+}
+
+static void do_advance(world *w)
+{
+    mirai__sched_advance(&w->sched, w->now);
+    for (int id = w->oldest; id < w->task_count; id++) {
+        const task_model *task = &w->tasks[id];
+        if (task->state != MIRAI_TASK_RESOLVED && task->deadline <= w->now)
+            model_abandon(w, id, MIRAI_OUTCOME_TIMEDOUT);
+    }
+    for (int i = 0; i < w->live_count; i++) {
+        daemon_model *daemon = &w->daemons[w->live[i]];
+        if (daemon->kill_at == INT64_MIN) daemon->kill_at = model_after(w, w->grace);
+        if (daemon->kill_at > w->now) continue;
+        daemon->kill_at = MIRAI__NEVER;
+        daemon->kill_due = true;
+        if (daemon->state != MIRAI__DAEMON_ENDING) model_end(w, daemon);
+    }
+}
+
+static void do_setup(world *w, uint32_t number)
+{
+    if (w->setup_count == SETUPS) return;
+    int id = w->setup_count;
+    held_setup *held = calloc(1, sizeof *held);
+    held->id = id;
+    held->sched.remembered = number % 3 != 0;
+    mirai_status status = mirai__sched_setup_add(&w->sched, &held->sched, w->now);
+    model_expect(w, status == (w->closing ? MIRAI_E_CLOSED : MIRAI_OK), "setup_add gave %d",
+                 (int)status);
+    if (status != MIRAI_OK) {
+        free(held);
+        return;
+    }
+    w->setups[id] = (setup_model){.held = held, .remembered = held->sched.remembered, .open = true};
+    w->setup_count++;
+    w->totals->setups++;
+}
+
+static void do_forget(world *w, uint32_t number)
+{
+    if (w->setup_count == 0) return;
+    int id = (int)(number % (uint32_t)w->setup_count);
+    setup_model *setup = &w->setups[id];
+    if (!setup->held) return;
+    mirai__sched_setup_remove(&w->sched, &setup->held->sched);
+    model_withdraw(w, id, w->grace < 0 ? MIRAI__NEVER : INT64_MIN);
+    free(setup->held);
+    *setup = (setup_model){.held = NULL};
+}
+
+static void do_close(world *w, int how)
+{
+    mirai__sched_close(&w->sched, how, w->now);
+    if (w->closing == MIRAI_CANCEL) return;
+    w->closing = how;
+    if (how == MIRAI_DRAIN) return;
+    model_abandon_queue(w);
+    for (int id = 0; id < w->setup_count; id++)
+        if (w->setups[id].open) model_fail_setup(w, id);
+    for (int i = 0; i < w->live_count; i++) {
+        daemon_model *daemon = &w->daemons[w->live[i]];
+        if (daemon->task != NOBODY)
+            model_abandon(w, daemon->task, MIRAI_OUTCOME_CLOSED);
+        else if (daemon->setup != NOBODY)
+            model_stop(daemon, model_after(w, w->grace));
+    }
+}
+
+static void do_time(world *w, int operation, uint32_t number)
+{
+    if (operation == MODEL_expire) {
+        int64_t deadline = mirai__sched_deadline(&w->sched);
+        if (deadline == MIRAI__NEVER) return;
+        if (deadline > w->now) w->now = deadline;
+    } else {
+        w->now += number % 200;
+    }
+    if (operation != MODEL_tick) do_advance(w);
+}
+
+/* ---- a run ---- */
+
+static void do_config(world *w, uint32_t number)
+{
+    static const int64_t graces[] = {-1, 0, 40, 1000};
+    mirai__sched_config config = {.daemons = number % 9,
+                                  .start_timeout_ms = number / 16 % 3 == 0 ? -1 : 150,
+                                  .grace_ms = graces[number / 64 % 4]};
+    mirai__sched_fini(&w->sched);
+    mirai__sched_init(&w->sched, &config);
+    w->wanted = config.daemons;
+    w->grace = config.grace_ms;
+    w->start_timeout = config.start_timeout_ms;
+}
+
+static void do_size(world *w, uint32_t number)
+{
+    w->wanted = number % 10;
+    mirai__sched_resize(&w->sched, w->wanted, w->now);
+}
+
+static void apply(world *w, model_event event)
+{
+    uint32_t number = event.number;
+    switch (event.operation) {
+    case MODEL_submit: do_submit(w, number, false); break;
+    case MODEL_submit_nomem: do_submit(w, number, true); break;
+    case MODEL_cancel: do_cancel(w, number); break;
+    case MODEL_value: do_result(w, pick(w, number), MIRAI_OUTCOME_VALUE); break;
+    case MODEL_fail: do_result(w, pick(w, number), MIRAI_OUTCOME_FAILED); break;
+    case MODEL_stray: do_stray(w, number); break;
+    case MODEL_spawned: do_spawned(w, false); break;
+    case MODEL_nomem: do_spawned(w, true); break;
+    case MODEL_unspawned:
+        if (w->spawning == 0) break;
+        w->spawning--;
+        mirai__sched_spawn_failed(&w->sched, w->now);
+        break;
+    case MODEL_ready: do_ready(w, pick(w, number)); break;
+    case MODEL_leave: do_leave(w, pick(w, number)); break;
+    case MODEL_gone: do_gone(w, number); break;
+    case MODEL_tick:
+    case MODEL_advance:
+    case MODEL_expire: do_time(w, event.operation, number); break;
+    case MODEL_setup: do_setup(w, number); break;
+    case MODEL_forget: do_forget(w, number); break;
+    case MODEL_resize: do_size(w, number); break;
+    case MODEL_drain: do_close(w, MIRAI_DRAIN); break;
+    case MODEL_close: do_close(w, MIRAI_CANCEL); break;
+    default: break;
+    }
+}
+
+static void step(world *w, model_event event)
+{
+    int64_t failures = w->sched.counts.start_failures;
+    apply(w, event);
+    note_failures(w, failures);
+    model_judge(w);
+    w->totals->events++;
+    if (event.operation == MODEL_hold) w->hold = 1 + (int)(event.number % 8);
+    if (w->hold > 0)
+        w->hold--; /* the commands wait for further events */
+    else
+        model_pump(w);
+}
+
+/* All that is outside answers, once. False when there was nothing to answer. */
+static bool answer(world *w)
+{
+    bool any = w->spawning > 0;
+    while (w->spawning > 0) step(w, (model_event){MODEL_spawned, 0});
+    for (int i = w->live_count - 1; i >= 0 && w->broken[0] == 0; i--) {
+        const daemon_model *daemon = &w->daemons[w->live[i]];
+        int operation = daemon->attempt != 0                      ? MODEL_value
+                        : daemon->state == MIRAI__DAEMON_STARTING ? MODEL_ready
+                        : daemon->state == MIRAI__DAEMON_ENDING   ? MODEL_gone
+                                                                  : MODEL_COUNT;
+        if (operation == MODEL_COUNT) continue;
+        step(w, (model_event){operation, (uint32_t)i});
+        any = true;
+    }
+    return any;
+}
+
+static bool is_settled(const world *w)
+{
+    for (int id = 0; id < w->setup_count; id++)
+        if (w->setups[id].open && w->closing != MIRAI_DRAIN) return false;
+    return w->counts.awaiting == 0 && w->counts.executing == 0;
+}
+
+/* Where the world answers, all is resolved and reported in the end. */
+static void settle(world *w)
+{
+    if (w->wanted == 0 && w->live_count == 0 && !w->closing) return; /* nobody is to come */
+    for (int i = 0; w->broken[0] == 0 && !is_settled(w); i++) {
+        if (!model_expect(w, i < 100000, "it does not settle")) return;
+        if (answer(w)) continue;
+        bool more = mirai__sched_deadline(&w->sched) != MIRAI__NEVER;
+        if (w->wanted == 0 && !w->closing && !more) return;
+        if (!model_expect(w, more, "it is stuck")) return;
+        step(w, (model_event){MODEL_expire, 0});
+    }
+}
+
+static void finish(world *w, bool drain)
+{
+    w->hold = 0;
+    if (w->broken[0] == 0) model_pump(w);
+    settle(w);
+    if (drain) step(w, (model_event){MODEL_drain, 0});
+    if (w->closing) settle(w);
+    step(w, (model_event){MODEL_close, 0});
+    while (w->spawning > 0) step(w, (model_event){MODEL_unspawned, 0});
+    while (w->live_count > 0) step(w, (model_event){MODEL_gone, 0});
+    model_expect(w, w->oldest == w->task_count, "task %d was never resolved", w->oldest);
+    model_expect(w, mirai__sched_deadline(&w->sched) == MIRAI__NEVER,
+                 "a closed pool has a deadline");
+    for (int id = 0; id < w->setup_count; id++)
+        model_expect(w, !w->setups[id].open, "setup %d was never reported", id);
+}
+
+static void release(world *w)
+{
+    for (int id = 0; id < w->task_count; id++) free(w->tasks[id].held);
+    for (int i = 0; i < w->live_count; i++) free(w->daemons[w->live[i]].held);
+    for (int id = 0; id < w->setup_count; id++) free(w->setups[id].held);
+    mirai__sched_fini(&w->sched);
+}
+
+const char *model_run(const model_event *events, size_t count, bool trace, size_t *at,
+                      model_totals *totals)
+{
+    static world w;
+    memset(&w, 0, offsetof(world, tasks));
+    w.now = 1000;
+    w.retry_at = INT64_MIN;
+    w.trace = trace;
+    w.totals = totals;
+    do_config(&w, count > 0 && events[0].operation == MODEL_config ? events[0].number : 0);
+    for (*at = 0; *at < count; ++*at) {
+        if (trace) printf("%s %u\n", model_names[events[*at].operation], events[*at].number);
+        step(&w, events[*at]);
+        if (w.broken[0] != 0) break;
+    }
+    if (w.broken[0] == 0) finish(&w, count % 2 == 0);
+    const int64_t by_outcome[] = {w.counts.completed, w.counts.failed,     w.counts.cancelled,
+                                  w.counts.timedout,  w.counts.lost_tasks, w.counts.closed};
+    for (size_t i = 0; i < 6; i++) totals->by_outcome[i] += by_outcome[i];
+    release(&w);
+    static char broken[sizeof w.broken];
+    memcpy(broken, w.broken, sizeof broken);
+    return broken[0] != 0 ? broken : NULL;
+}

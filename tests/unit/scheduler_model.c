@@ -1,0 +1,348 @@
+/*
+ * scheduler_model: the plain rules of the contract, by search instead of by lists, and the checks
+ * of what the scheduler says (scheduler_world.h).
+ */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "scheduler_world.h"
+
+bool model_expect(world *w, bool good, const char *format, ...)
+{
+    if (good || w->broken[0] != 0) return good;
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(w->broken, sizeof w->broken, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+int64_t model_after(const world *w, int64_t ms)
+{
+    return ms < 0 ? MIRAI__NEVER : w->now + ms;
+}
+
+/* ---- the model's own rules ---- */
+
+static int64_t *outcome_total(mirai__sched_counts *counts, mirai_outcome outcome)
+{
+    switch (outcome) {
+    case MIRAI_OUTCOME_VALUE: return &counts->completed;
+    case MIRAI_OUTCOME_FAILED: return &counts->failed;
+    case MIRAI_OUTCOME_CANCELLED: return &counts->cancelled;
+    case MIRAI_OUTCOME_TIMEDOUT: return &counts->timedout;
+    case MIRAI_OUTCOME_LOST: return &counts->lost_tasks;
+    default: return &counts->closed;
+    }
+}
+
+void model_decide(world *w, int id, mirai_outcome outcome)
+{
+    task_model *task = &w->tasks[id];
+    if (task->state == MIRAI_TASK_QUEUED)
+        w->counts.awaiting--;
+    else
+        w->counts.executing--;
+    ++*outcome_total(&w->counts, outcome);
+    task->state = MIRAI_TASK_RESOLVED;
+    task->outcome = outcome;
+}
+
+void model_stop(daemon_model *daemon, int64_t kill_at)
+{
+    daemon->task = daemon->setup = NOBODY;
+    daemon->interrupt_due = true;
+    daemon->kill_at = kill_at;
+}
+
+void model_abandon(world *w, int id, mirai_outcome outcome)
+{
+    task_model *task = &w->tasks[id];
+    if (task->state == MIRAI_TASK_RUNNING)
+        model_stop(&w->daemons[task->daemon], model_after(w, task->grace));
+    model_decide(w, id, outcome);
+}
+
+void model_abandon_queue(world *w)
+{
+    for (int id = w->oldest; id < w->task_count; id++)
+        if (w->tasks[id].state == MIRAI_TASK_QUEUED) model_abandon(w, id, MIRAI_OUTCOME_CLOSED);
+}
+
+/* Is it in the machine for daemons to run? */
+static bool stands(const setup_model *setup)
+{
+    return setup->held && !setup->failed && (setup->open || (setup->done && setup->remembered));
+}
+
+static bool owes(const world *w, const daemon_model *daemon, int id)
+{
+    const setup_model *setup = &w->setups[id];
+    return stands(setup) && !(daemon->ran >> id & 1) && (setup->remembered || id >= daemon->joined);
+}
+
+void model_withdraw(world *w, int id, int64_t kill_at)
+{
+    for (int i = 0; i < w->live_count; i++)
+        if (w->daemons[w->live[i]].setup == id) model_stop(&w->daemons[w->live[i]], kill_at);
+}
+
+void model_fail_setup(world *w, int id)
+{
+    setup_model *setup = &w->setups[id];
+    model_withdraw(w, id, model_after(w, w->grace));
+    setup->open = false;
+    setup->failed = setup->given_due = true;
+}
+
+static bool waits(const world *w, int id)
+{
+    for (int i = 0; i < w->live_count; i++) {
+        const daemon_model *daemon = &w->daemons[w->live[i]];
+        if (!daemon->ever_ready || id < daemon->joined || (daemon->ran >> id & 1)) continue;
+        if (daemon->state == MIRAI__DAEMON_IDLE || daemon->setup == id) return true;
+    }
+    return false;
+}
+
+static void settle(world *w)
+{
+    const mirai__sched_counts *counts = &w->counts;
+    for (int id = 0; id < w->setup_count; id++) {
+        setup_model *setup = &w->setups[id];
+        if (!setup->open) continue;
+        if (setup->deaths >= 3) {
+            model_fail_setup(w, id);
+            continue;
+        }
+        if (waits(w, id)) continue;
+        if (setup->runs == 0) {
+            bool hope =
+                w->wanted > 0 || counts->starting > 0 || counts->ready > 0 || w->spawning > 0;
+            if (setup->remembered && hope) continue;
+            if (setup->deaths > 0 || w->wanted > 0) {
+                model_fail_setup(w, id);
+                continue;
+            }
+        }
+        setup->open = false;
+        setup->done = setup->given_due = true;
+        setup->deaths = 0;
+    }
+}
+
+void model_end(world *w, daemon_model *daemon)
+{
+    if (daemon->state == MIRAI__DAEMON_STARTING)
+        w->counts.starting--;
+    else
+        w->counts.ready--;
+    w->counts.ending++;
+    daemon->state = MIRAI__DAEMON_ENDING;
+}
+
+static void strand(world *w)
+{
+    if (w->closing && w->wanted == 0 && w->counts.starting + w->counts.ready + w->spawning == 0)
+        model_abandon_queue(w);
+}
+
+void model_judge(world *w)
+{
+    settle(w);
+    strand(w);
+}
+
+/* ---- commands ---- */
+
+static void on_resolve(world *w, const mirai__sched_command *command)
+{
+    held_task *held = mirai__list_entry(command->task, held_task, sched);
+    task_model *task = &w->tasks[held->id];
+    model_expect(w, !task->given, "task %d resolved twice", held->id);
+    model_expect(w, task->outcome == held->sched.outcome, "task %d resolved to %d, not to %d",
+                 held->id, held->sched.outcome, task->outcome);
+    model_expect(w, held->sched.state == MIRAI_TASK_RESOLVED, "task %d is not in state resolved",
+                 held->id);
+    task->given = true;
+    if (held->id % 2) return; /* kept: a cancel may come too late */
+    free(held);
+    task->held = NULL;
+}
+
+static void on_run(world *w, const mirai__sched_command *command)
+{
+    int id = mirai__list_entry(command->daemon, held_daemon, sched)->id;
+    daemon_model *daemon = &w->daemons[id];
+    model_expect(w, daemon->state == MIRAI__DAEMON_IDLE, "daemon %d got work in state %d", id,
+                 daemon->state);
+    model_expect(w, daemon->attempt == 0, "daemon %d got a second attempt", id);
+    model_expect(w, command->attempt > w->last_attempt, "attempt %" PRIu64 " given again",
+                 command->attempt);
+    model_expect(w, w->closing != MIRAI_CANCEL, "daemon %d got work in a closed pool", id);
+    int first = 0;
+    while (first < w->setup_count && !owes(w, daemon, first)) first++;
+    w->last_attempt = daemon->attempt = command->attempt;
+    w->totals->runs++;
+    if (command->setup) {
+        int setup = mirai__list_entry(command->setup, held_setup, sched)->id;
+        model_expect(w, setup == first, "daemon %d got setup %d before %d", id, setup, first);
+        daemon->setup = setup;
+        return;
+    }
+    held_task *held = mirai__list_entry(command->task, held_task, sched);
+    while (w->head < w->task_count && w->tasks[w->head].state != MIRAI_TASK_QUEUED) w->head++;
+    model_expect(w, held->id == w->head, "task %d ran before task %d", held->id, w->head);
+    model_expect(w, first == w->setup_count, "daemon %d got a task before setup %d", id, first);
+    model_expect(w, held->sched.attempt == command->attempt, "task %d has another attempt",
+                 held->id);
+    daemon->task = held->id;
+    w->tasks[held->id].state = MIRAI_TASK_RUNNING;
+    w->tasks[held->id].daemon = id;
+    w->counts.awaiting--;
+    w->counts.executing++;
+}
+
+static void on_report(world *w, const mirai__sched_command *command)
+{
+    held_setup *held = mirai__list_entry(command->setup, held_setup, sched);
+    setup_model *setup = &w->setups[held->id];
+    bool failed = command->kind == MIRAI__COMMAND_SETUP_FAILED;
+    model_expect(w, setup->given_due, "setup %d reported for no reason", held->id);
+    model_expect(w, setup->failed == failed, "setup %d: %s", held->id, failed ? "failed" : "done");
+    setup->given_due = false;
+    if (!failed && setup->remembered) return;
+    free(held);
+    setup->held = NULL;
+}
+
+static void on_daemon(world *w, const mirai__sched_command *command)
+{
+    int id = mirai__list_entry(command->daemon, held_daemon, sched)->id;
+    daemon_model *daemon = &w->daemons[id];
+    if (command->kind == MIRAI__COMMAND_KILL) {
+        model_expect(w, daemon->kill_due, "daemon %d killed for no reason", id);
+        daemon->kill_due = daemon->interrupt_due = false;
+        w->totals->kills++;
+    } else {
+        model_expect(w, daemon->interrupt_due, "daemon %d interrupted for no reason", id);
+        model_expect(w, daemon->attempt == command->attempt, "daemon %d: wrong attempt interrupted",
+                     id);
+        daemon->interrupt_due = false;
+        w->totals->interrupts++;
+    }
+}
+
+static int64_t lacking(const world *w)
+{
+    const mirai__sched_counts *counts = &w->counts;
+    if (w->closing == MIRAI_CANCEL || (w->closing && counts->awaiting == 0)) return 0;
+    return w->wanted - counts->starting - counts->ready - counts->ending - w->spawning;
+}
+
+static void on_spawn(world *w)
+{
+    model_expect(w, lacking(w) > 0, "spawned a daemon too many");
+    model_expect(w, w->now >= w->retry_at, "spawned during the back-off");
+    w->spawning++;
+    w->totals->spawns++;
+}
+
+static void check_idle(world *w);
+static void check_counts(world *w);
+static void check_deadline(world *w);
+
+void model_pump(world *w)
+{
+    for (int i = 0; w->broken[0] == 0; i++) {
+        mirai__sched_command command;
+        mirai__sched_next(&w->sched, &command);
+        if (w->trace && command.kind != MIRAI__COMMAND_NONE)
+            printf("#   command %d\n", (int)command.kind);
+        if (command.kind == MIRAI__COMMAND_NONE) break;
+        if (!model_expect(w, i < 1000000, "commands without end")) return;
+        switch (command.kind) {
+        case MIRAI__COMMAND_RESOLVE: on_resolve(w, &command); break;
+        case MIRAI__COMMAND_RUN: on_run(w, &command); break;
+        case MIRAI__COMMAND_SPAWN: on_spawn(w); break;
+        case MIRAI__COMMAND_SETUP_DONE:
+        case MIRAI__COMMAND_SETUP_FAILED: on_report(w, &command); break;
+        default: on_daemon(w, &command); break;
+        }
+    }
+    while (w->oldest < w->task_count && w->tasks[w->oldest].state == MIRAI_TASK_RESOLVED) {
+        model_expect(w, w->tasks[w->oldest].given, "task %d is decided and was not given",
+                     w->oldest);
+        w->oldest++;
+    }
+    check_idle(w);
+    check_counts(w);
+    check_deadline(w);
+}
+
+/* Nothing may be left to do for daemons or reports once there are no more commands. */
+static void check_idle(world *w)
+{
+    for (int i = 0; i < w->live_count; i++) {
+        const daemon_model *daemon = &w->daemons[w->live[i]];
+        model_expect(w, !daemon->kill_due, "daemon %d was not killed", w->live[i]);
+        model_expect(w, !daemon->interrupt_due, "daemon %d was not interrupted", w->live[i]);
+        if (daemon->state != MIRAI__DAEMON_IDLE || daemon->attempt != 0 ||
+            w->closing == MIRAI_CANCEL)
+            continue;
+        model_expect(w, w->counts.awaiting == 0, "daemon %d idles and a task waits", w->live[i]);
+        for (int id = 0; id < w->setup_count; id++)
+            model_expect(w, !owes(w, daemon, id), "daemon %d idles and owes setup %d", w->live[i],
+                         id);
+    }
+    for (int id = 0; id < w->setup_count; id++)
+        model_expect(w, !w->setups[id].given_due, "setup %d was not reported", id);
+    if (lacking(w) <= 0) return;
+    model_expect(w, w->sched.counts.start_failures > 0, "a daemon is lacking without a back-off");
+    model_expect(w, mirai__sched_deadline(&w->sched) <= w->now + 30000,
+                 "a daemon is lacking for ever");
+}
+
+static void check_counts(world *w)
+{
+    const mirai__sched_counts *real = &w->sched.counts, *ours = &w->counts;
+#define SAME(field)                                                                                \
+    model_expect(w, real->field == ours->field, #field " is %" PRId64 ", not %" PRId64,            \
+                 real->field, ours->field)
+    SAME(starting);
+    SAME(ready);
+    SAME(ending);
+    SAME(awaiting);
+    SAME(executing);
+    SAME(submitted);
+    SAME(completed);
+    SAME(failed);
+    SAME(cancelled);
+    SAME(timedout);
+    SAME(lost_tasks);
+    SAME(closed);
+#undef SAME
+    int64_t ended = real->completed + real->failed + real->cancelled + real->timedout;
+    model_expect(w,
+                 real->submitted ==
+                     real->awaiting + real->executing + ended + real->lost_tasks + real->closed,
+                 "counters do not add up");
+    bool drained = real->awaiting == 0 && real->executing == 0;
+    model_expect(w, mirai__sched_is_drained(&w->sched) == drained, "is_drained is wrong");
+}
+
+static void check_deadline(world *w)
+{
+    int64_t least = MIRAI__NEVER;
+    for (int id = w->oldest; id < w->task_count; id++) {
+        const task_model *task = &w->tasks[id];
+        if (task->state != MIRAI_TASK_RESOLVED && task->deadline < least) least = task->deadline;
+    }
+    for (int i = 0; i < w->live_count; i++)
+        if (w->daemons[w->live[i]].kill_at < least) least = w->daemons[w->live[i]].kill_at;
+    int64_t real = mirai__sched_deadline(&w->sched);
+    model_expect(w, real == least || (real < least && real == w->sched.spawn_at),
+                 "the deadline is %" PRId64 ", not %" PRId64, real, least);
+}
