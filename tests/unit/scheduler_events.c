@@ -330,6 +330,13 @@ static void apply(world *w, model_event event)
     }
 }
 
+/* Some of the commands, and then further events before the others. */
+static void do_take(world *w, uint32_t number)
+{
+    for (uint32_t i = 0; i <= number % 3 && w->broken[0] == 0 && model_take(w);) i++;
+    if (w->hold < 2) w->hold = 2;
+}
+
 static void step(world *w, model_event event)
 {
     int64_t failures = w->sched.counts.start_failures;
@@ -337,6 +344,7 @@ static void step(world *w, model_event event)
     note_failures(w, failures);
     model_judge(w);
     w->totals->events++;
+    if (event.operation == MODEL_take) do_take(w, event.number);
     if (event.operation == MODEL_hold) w->hold = 1 + (int)(event.number % 8);
     if (w->hold > 0)
         w->hold--; /* the commands wait for further events */

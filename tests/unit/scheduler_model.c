@@ -254,24 +254,28 @@ static void check_idle(world *w);
 static void check_counts(world *w);
 static void check_deadline(world *w);
 
+bool model_take(world *w)
+{
+    mirai__sched_command command;
+    mirai__sched_next(&w->sched, &command);
+    if (w->trace && command.kind != MIRAI__COMMAND_NONE)
+        printf("#   command %d\n", (int)command.kind);
+    switch (command.kind) {
+    case MIRAI__COMMAND_NONE: return false;
+    case MIRAI__COMMAND_RESOLVE: on_resolve(w, &command); break;
+    case MIRAI__COMMAND_RUN: on_run(w, &command); break;
+    case MIRAI__COMMAND_SPAWN: on_spawn(w); break;
+    case MIRAI__COMMAND_SETUP_DONE:
+    case MIRAI__COMMAND_SETUP_FAILED: on_report(w, &command); break;
+    default: on_daemon(w, &command); break;
+    }
+    return true;
+}
+
 void model_pump(world *w)
 {
-    for (int i = 0; w->broken[0] == 0; i++) {
-        mirai__sched_command command;
-        mirai__sched_next(&w->sched, &command);
-        if (w->trace && command.kind != MIRAI__COMMAND_NONE)
-            printf("#   command %d\n", (int)command.kind);
-        if (command.kind == MIRAI__COMMAND_NONE) break;
+    for (int i = 0; w->broken[0] == 0 && model_take(w); i++)
         if (!model_expect(w, i < 1000000, "commands without end")) return;
-        switch (command.kind) {
-        case MIRAI__COMMAND_RESOLVE: on_resolve(w, &command); break;
-        case MIRAI__COMMAND_RUN: on_run(w, &command); break;
-        case MIRAI__COMMAND_SPAWN: on_spawn(w); break;
-        case MIRAI__COMMAND_SETUP_DONE:
-        case MIRAI__COMMAND_SETUP_FAILED: on_report(w, &command); break;
-        default: on_daemon(w, &command); break;
-        }
-    }
     while (w->oldest < w->task_count && w->tasks[w->oldest].state == MIRAI_TASK_RESOLVED) {
         model_expect(w, w->tasks[w->oldest].given, "task %d is decided and was not given",
                      w->oldest);

@@ -15,8 +15,9 @@
     X(config)                                                                                      \
     X(submit)                                                                                      \
     X(submit_nomem)                                                                                \
-    X(cancel) X(value) X(fail) X(stray) X(spawned) X(nomem) X(unspawned) X(ready) X(leave) X(gone) \
-        X(tick) X(advance) X(expire) X(setup) X(forget) X(resize) X(drain) X(close) X(hold)
+    X(cancel)                                                                                      \
+    X(value) X(fail) X(stray) X(spawned) X(nomem) X(unspawned) X(ready) X(leave) X(gone) X(tick)   \
+        X(advance) X(expire) X(setup) X(forget) X(resize) X(drain) X(close) X(hold) X(take)
 
 enum {
 #define MODEL_ENUM(name) MODEL_##name,

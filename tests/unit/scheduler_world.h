@@ -89,6 +89,8 @@ void model_fail_setup(world *w, int setup);
 void model_end(world *w, daemon_model *daemon);
 /* What follows from any event: setups that are settled, tasks that are stranded. */
 void model_judge(world *w);
+/* Carry out one command. False when there is none. */
+bool model_take(world *w);
 /* Carry out commands until there are none, and check that nothing is left to do. */
 void model_pump(world *w);
 

@@ -41,7 +41,7 @@ static size_t make(uint64_t seed)
         [MODEL_fail] = 4,      [MODEL_stray] = 4,        [MODEL_spawned] = 20, [MODEL_nomem] = 1,
         [MODEL_unspawned] = 2, [MODEL_ready] = 20,       [MODEL_leave] = 2,    [MODEL_gone] = 6,
         [MODEL_tick] = 6,      [MODEL_advance] = 8,      [MODEL_expire] = 6,   [MODEL_setup] = 3,
-        [MODEL_forget] = 1,    [MODEL_resize] = 1,       [MODEL_hold] = 20};
+        [MODEL_forget] = 1,    [MODEL_resize] = 1,       [MODEL_hold] = 10,    [MODEL_take] = 10};
     static const unsigned factors[] = {0, 1, 1, 1, 4, 16};
     unsigned weights[MODEL_COUNT], sum = 0;
     bool lively = next_random(&seed) % 8 > 0; /* work comes, and daemons to do it */
