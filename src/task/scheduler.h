@@ -105,7 +105,7 @@ typedef struct mirai__sched {
     int64_t retry_at;    /* no SPAWN before: back-off */
     int64_t spawn_at;    /* not before; MIRAI__NEVER: nothing to spawn */
     int64_t spawns_due;  /* SPAWN commands to give now */
-    int32_t closing;    /* 0, MIRAI_DRAIN or MIRAI_CANCEL */
+    int32_t closing;     /* 0, MIRAI_DRAIN or MIRAI_CANCEL */
 } mirai__sched;
 
 void mirai__sched_init(mirai__sched *sched, const mirai__sched_config *config);
