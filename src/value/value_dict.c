@@ -32,30 +32,40 @@ static size_t slots_for(size_t count)
     return slots;
 }
 
-mirai__dict_entry *mirai__dict_find(const mirai_value *value, const char *key)
+/* The slot of a key, or the empty one where it belongs. The dict has an index. */
+static mirai__dict_slot *find_slot(const mirai__dict_node *dict, const char *key, uint32_t hash)
 {
-    mirai__dict_node *dict = (mirai__dict_node *)value;
-    if (!dict->slot_mask) {
-        for (size_t i = 0; i < dict->count; i++)
-            if (strcmp(dict->entries[i].key, key) == 0) return &dict->entries[i];
-        return NULL;
-    }
-    uint32_t hash = hash_key(key);
     for (size_t at = hash & dict->slot_mask;; at = (at + 1) & dict->slot_mask) {
-        mirai__dict_slot slot = dict->slots[at];
-        if (!slot.place) return NULL;
-        if (slot.hash == hash && strcmp(dict->entries[slot.place - 1].key, key) == 0)
-            return &dict->entries[slot.place - 1];
+        mirai__dict_slot *slot = &dict->slots[at];
+        if (!slot->place) return slot;
+        if (slot->hash == hash && strcmp(dict->entries[slot->place - 1].key, key) == 0) return slot;
     }
 }
 
-static void index_entry(mirai__dict_node *dict, size_t place)
+static const mirai__dict_entry *find_linear(const mirai__dict_node *dict, const char *key)
 {
-    if (!dict->slot_mask) return;
-    uint32_t hash = hash_key(dict->entries[place].key);
-    size_t at = hash & dict->slot_mask;
-    while (dict->slots[at].place) at = (at + 1) & dict->slot_mask;
-    dict->slots[at] = (mirai__dict_slot){hash, (uint32_t)place + 1};
+    for (size_t i = 0; i < dict->count; i++)
+        if (strcmp(dict->entries[i].key, key) == 0) return &dict->entries[i];
+    return NULL;
+}
+
+const mirai__dict_entry *mirai__dict_find(const mirai_value *value, const char *key)
+{
+    const mirai__dict_node *dict = MIRAI__CONST_NODE(dict, value);
+    if (!dict->slot_mask) return find_linear(dict, key);
+    const mirai__dict_slot *slot = find_slot(dict, key, hash_key(key));
+    return slot->place ? &dict->entries[slot->place - 1] : NULL;
+}
+
+/* Give a new key the place after the last entry; false when it is there already. */
+static bool index_key(mirai__dict_node *dict, const char *key)
+{
+    if (!dict->slot_mask) return find_linear(dict, key) == NULL;
+    uint32_t hash = hash_key(key);
+    mirai__dict_slot *slot = find_slot(dict, key, hash);
+    if (slot->place) return false;
+    *slot = (mirai__dict_slot){hash, (uint32_t)dict->count + 1};
+    return true;
 }
 
 /* The block for `count` entries; *text is where the keys go. NULL: bad keys, or no memory. */
@@ -95,13 +105,11 @@ static mirai_status dict_append(mirai__dict_node *dict, const char *key, mirai_v
 {
     if (item == MIRAI_END) item = NULL; /* the value was forgotten */
     if (!item) return mirai__fail_missing("the value of key \"%s\" is NULL", key);
-    if (mirai__dict_find(&dict->head, key))
+    if (!index_key(dict, key))
         return mirai__fail(MIRAI_E_EXISTS, "key \"%s\" occurs twice in a dict", key);
-    size_t place = dict->count, size = strlen(key) + 1;
+    size_t size = strlen(key) + 1;
     memcpy(*text, key, size);
-    dict->entries[place] = (mirai__dict_entry){*text, item};
-    index_entry(dict, place);
-    dict->count++;
+    dict->entries[dict->count++] = (mirai__dict_entry){*text, item};
     *text += size;
     return MIRAI_OK;
 }

@@ -113,7 +113,7 @@ void mirai__reference_fini(mirai__reference_node *node);
 /* What the class's `get` hook gives for a key; borrowed; NULL when there is nothing. */
 const mirai_value *mirai__reference_get(const mirai_value *reference, const char *key);
 /* Entry of a dict by key; NULL when there is none. */
-mirai__dict_entry *mirai__dict_find(const mirai_value *dict, const char *key);
+const mirai__dict_entry *mirai__dict_find(const mirai_value *dict, const char *key);
 
 /*
  * Fails with MIRAI_E_INVALID for a NULL that was handed in as a value. The call that gave the NULL

@@ -361,6 +361,7 @@ static void put_container(mirai_text *text, const mirai_value *value)
 
 void mirai__text_print(mirai_text *text, const mirai_value *value)
 {
+    if (text->depth && mirai__text_is_full(text)) return;
     text->depth++;
     switch (mirai_value_type(value)) {
     case 0: put_missing(text); break;

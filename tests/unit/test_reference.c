@@ -69,6 +69,18 @@ static mirai_status print_point(void *object, mirai_text *text, void *context)
     return status;
 }
 
+/* Prints itself, twice: without a bound this would never end. */
+static mirai_status print_mirror(void *object, mirai_text *text, void *context)
+{
+    (void)context;
+    mirai_value *itself = mirai_reference("mirror", object, NULL, NULL);
+    mirai_status status = mirai_text_value(text, itself);
+    if (status == MIRAI_OK) status = mirai_text_printf(text, "\n");
+    if (status == MIRAI_OK) status = mirai_text_value(text, itself);
+    mirai_value_release(itself);
+    return status;
+}
+
 static const void *identity_of_point(void *object, void *context)
 {
     (void)context;
@@ -87,13 +99,15 @@ static int register_hooks(void **state)
     (void)state;
     mirai_refhook hook = MIRAI_REFHOOK_INIT;
     hook.serialize = serialize_point;
-    mirai_refhook sized = hook, twins = hook;
+    mirai_refhook sized = hook, twins = hook, mirror = hook;
+    mirror.print = print_mirror;
     hook.get = get_point;
     hook.equal = equal_points;
     hook.print = print_point;
     sized.size = size_of_point;
     twins.identity = identity_of_point;
     return mirai_refhook_register("point", &hook) != MIRAI_OK ||
+           mirai_refhook_register("mirror", &mirror) != MIRAI_OK ||
            mirai_refhook_register("sized", &sized) != MIRAI_OK ||
            mirai_refhook_register("twin", &twins) != MIRAI_OK;
 }
@@ -266,6 +280,19 @@ static void test_reference__is_printed_by_hooks(void **state)
     mirai_value_release(dict);
 }
 
+static void test_reference__that_prints_itself_comes_to_an_end(void **state)
+{
+    (void)state;
+    point point = {0};
+    mirai_value *mirror = mirai_reference("mirror", &point, NULL, NULL);
+    char *text = NULL;
+    assert_int_equal(mirai_value_format(mirror, &text), MIRAI_OK);
+    assert_true(strlen(text) < 100000);
+    assert_non_null(strstr(text, "<mirror>\n... (cut here)\n"));
+    mirai_text_free(text);
+    mirai_value_release(mirror);
+}
+
 static void test_reference__keeps_the_hook_that_made_it(void **state)
 {
     (void)state;
@@ -298,6 +325,7 @@ int main(void)
         cmocka_unit_test(test_reference__is_reached_into_by_threads),
         cmocka_unit_test(test_reference__is_compared_by_hooks),
         cmocka_unit_test(test_reference__is_printed_by_hooks),
+        cmocka_unit_test(test_reference__that_prints_itself_comes_to_an_end),
         cmocka_unit_test(test_reference__keeps_the_hook_that_made_it),
     };
     return cmocka_run_group_tests(tests, register_hooks, NULL);

@@ -131,9 +131,9 @@ static void test_value_build__dicts_keep_order_and_find_keys(void **state)
 {
     (void)state;
     for (size_t count = 0; count < 300; count += count < 20 ? 1 : 93) {
-        char names[300][16];
-        const char *keys[300];
-        mirai_value *items[300];
+        char names[300][16] = {""};
+        const char *keys[300] = {NULL};
+        mirai_value *items[300] = {NULL};
         for (size_t i = 0; i < count; i++) {
             snprintf(names[i], sizeof(names[i]), "key %zu", i * 7);
             keys[i] = names[i];
