@@ -56,6 +56,7 @@ static mirai_buffer *patterned(size_t size, unsigned seed)
 static mirai__frame make_frame(unsigned number, size_t body, const size_t *sizes, size_t count)
 {
     mirai_buffer *buffers[8];
+    if (body == 0) count = 0;
     for (size_t i = 0; i < count; i++) buffers[i] = patterned(sizes[i], number + 1 + (unsigned)i);
     mirai__frame frame = {.kind = MIRAI__FRAME_JOB, .aux = -5, .task = number, .attempt = number + 1};
     if (body > 0) frame.segment = mirai__segment_new(patterned(body, number), buffers, count);
