@@ -1,0 +1,76 @@
+/*
+ * failure: exceptions become a status and a detail text, in libtorch's words but without its backtrace.
+ * Any thread; no state.
+ */
+#include "failure.h"
+
+#include <cstdarg>
+#include <cstdio>
+#include <new>
+#include <string>
+
+#include <c10/util/Exception.h>
+
+namespace mirai_torch {
+
+void fail(mirai_status status, const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    throw Failure{mirai_error_set(status, "%s", text)};
+}
+
+void fail_as_is(mirai_status status)
+{
+    throw Failure{status};
+}
+
+void clear_detail() noexcept
+{
+    (void)mirai_error_set(MIRAI_OK, "%s", "");
+}
+
+mirai_status missing(const char *what) noexcept
+{
+    if (mirai_error_detail()[0]) return MIRAI_E_INVALID;
+    return mirai_error_set(MIRAI_E_INVALID, "%s is NULL", what);
+}
+
+/* The interpreter puts the cause last, after a trace of the script's lines; people want it first. */
+static mirai_status set_detail(const std::string &words) noexcept
+{
+    if (words.find("can't allocate memory") != std::string::npos)
+        return mirai_error_set(MIRAI_E_NOMEM, "out of memory: %s", words.c_str());
+    static const char mark[] = "RuntimeError: ";
+    size_t at = words.rfind(mark);
+    if (at == std::string::npos || at == 0) return mirai_error_set(MIRAI_E_USER, "%s", words.c_str());
+    size_t cause = at + sizeof mark - 1;
+    while (at > 0 && words[at - 1] == '\n') at--;
+    return mirai_error_set(MIRAI_E_USER, "%s\n%.*s", words.c_str() + cause, (int)at, words.c_str());
+}
+
+mirai_status caught() noexcept
+{
+    try {
+        throw;
+    } catch (const Failure &failure) {
+        return failure.status;
+    } catch (const c10::Error &error) {
+        return set_detail(error.what_without_backtrace());
+    } catch (const std::bad_alloc &) {
+        return mirai_error_set(MIRAI_E_NOMEM, "out of memory");
+    } catch (const std::exception &error) {
+        try {
+            return set_detail(error.what());
+        } catch (...) {
+            return mirai_error_set(MIRAI_E_NOMEM, "out of memory");
+        }
+    } catch (...) {
+        return mirai_error_set(MIRAI_E_USER, "an exception of an unknown type");
+    }
+}
+
+} // namespace mirai_torch

@@ -1,0 +1,102 @@
+/*
+ * script: TorchScript functions from text. Compiled texts are kept, the 64 that were compiled last, under
+ * one lock that is not held while compiling or running.
+ */
+#include "tensor.h"
+
+#include <deque>
+#include <mutex>
+
+#include <torch/csrc/jit/api/compilation_unit.h>
+#include <torch/csrc/jit/runtime/graph_executor.h>
+
+#include "ivalue.h"
+#include "source_check.h"
+
+namespace torch {
+namespace jit {
+TORCH_API std::shared_ptr<CompilationUnit> compile(const std::string &source);
+}
+} // namespace torch
+
+namespace mirai_torch {
+
+using Unit = std::shared_ptr<torch::jit::CompilationUnit>;
+
+struct Cached {
+    std::string source;
+    Unit unit;
+};
+
+static constexpr size_t cache_max = 64;
+static std::mutex cache_lock; /* guards cache */
+static std::deque<Cached> &cache()
+{
+    static auto *texts = new std::deque<Cached>; /* never freed: other threads may run at exit */
+    return *texts;
+}
+
+static Unit find_cached(const std::string &source)
+{
+    std::lock_guard<std::mutex> lock(cache_lock);
+    for (const Cached &cached : cache())
+        if (cached.source == source) return cached.unit;
+    return nullptr;
+}
+
+static Unit compile_text(const char *source)
+{
+    check_depth(source);
+    try {
+        return torch::jit::compile(source);
+    } catch (const c10::Error &error) {
+        fail(MIRAI_E_INVALID, "source does not compile: %s", error.what_without_backtrace());
+    } catch (const std::bad_alloc &) {
+        throw;
+    } catch (const std::exception &error) {
+        const char *words = error.what();
+        fail(MIRAI_E_INVALID, "source does not compile: %s", words + (*words == '\n'));
+    }
+}
+
+static Unit unit_of(const char *source)
+{
+    Unit unit = find_cached(source);
+    if (unit) return unit;
+    unit = compile_text(source);
+    std::lock_guard<std::mutex> lock(cache_lock);
+    cache().push_front({source, unit});
+    if (cache().size() > cache_max) cache().pop_back();
+    return unit;
+}
+
+static torch::jit::Function &function_of(const Unit &unit, const char *name)
+{
+    std::vector<torch::jit::Function *> functions = unit->get_functions();
+    if (functions.empty()) fail(MIRAI_E_NOT_FOUND, "source defines no function");
+    if (!name) return *functions.back();
+    if (torch::jit::Function *function = unit->find_function(c10::QualifiedName(name))) return *function;
+    fail(MIRAI_E_NOT_FOUND, "source defines no function \"%s\"", name);
+}
+
+} // namespace mirai_torch
+
+using namespace mirai_torch;
+
+mirai_status mirai_torch_script(const char *source, const char *name, mirai_value *args, mirai_value **out)
+{
+    Taken taken(args);
+    if (!args) return missing("args");
+    return attempt([&] {
+        if (!out) fail(MIRAI_E_INVALID, "out is NULL");
+        *out = nullptr;
+        if (!source) fail(MIRAI_E_INVALID, "source is NULL");
+        if (name && !*name) fail(MIRAI_E_INVALID, "name is empty");
+        Unit unit = unit_of(source);
+        torch::jit::Function &function = function_of(unit, name);
+        torch::jit::Stack stack = to_stack(args, function.getSchema(), nullptr);
+        torch::jit::GraphOptimizerEnabledGuard plain(false);
+        function.run(stack);
+        *out = from_ivalue(stack.back());
+    });
+}
