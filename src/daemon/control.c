@@ -60,7 +60,6 @@ void mirai__control_fault(mirai_daemon *daemon, mirai_status status)
 /* Under the lock. */
 static mirai_status accept_job(mirai_daemon *daemon, mirai__frame *frame)
 {
-    if (!daemon->welcomed) return mirai__fail(MIRAI_E_PROTOCOL, "the host sent a job before its welcome");
     if (daemon->closing) return mirai__fail(MIRAI_E_PROTOCOL, "the host sent a job after it had closed the daemon");
     if (daemon->present != NULL)
         return mirai__fail(MIRAI_E_PROTOCOL, "the host sent a job (attempt %llu) while another (attempt %llu) was "
@@ -76,6 +75,8 @@ static mirai_status accept_job(mirai_daemon *daemon, mirai__frame *frame)
 
 static mirai_status handle_locked(mirai_daemon *daemon, mirai__frame *frame)
 {
+    if (!daemon->welcomed && frame->kind != MIRAI__FRAME_WELCOME && frame->kind != MIRAI__FRAME_CLOSE)
+        return mirai__fail(MIRAI_E_PROTOCOL, "the host sent a frame of kind %d before its welcome", frame->kind);
     switch (frame->kind) {
     case MIRAI__FRAME_WELCOME:
         if (daemon->welcomed) return mirai__fail(MIRAI_E_PROTOCOL, "the host sent its welcome twice");
@@ -87,22 +88,20 @@ static mirai_status handle_locked(mirai_daemon *daemon, mirai__frame *frame)
             mirai__job_cancel(daemon->present);
         return MIRAI_OK;
     case MIRAI__FRAME_CLOSE: daemon->closing = true; return MIRAI_OK;
+    case MIRAI__FRAME_PING: return MIRAI_OK; /* answered outside the lock */
     default: return mirai__fail(MIRAI_E_PROTOCOL, "the host sent a frame of kind %d", frame->kind);
     }
 }
 
 static mirai_status handle(mirai_daemon *daemon, mirai__frame *frame)
 {
-    if (frame->kind == MIRAI__FRAME_PING) {
-        const mirai__frame pong = {
-            .kind = MIRAI__FRAME_PONG, .aux = frame->aux, .incarnation = frame->incarnation};
-        return mirai__control_send(daemon, &pong);
-    }
     (void)pthread_mutex_lock(&daemon->lock);
     mirai_status status = handle_locked(daemon, frame);
     (void)pthread_cond_broadcast(&daemon->changed);
     (void)pthread_mutex_unlock(&daemon->lock);
-    return status;
+    if (status != MIRAI_OK || frame->kind != MIRAI__FRAME_PING) return status;
+    const mirai__frame pong = {.kind = MIRAI__FRAME_PONG, .aux = frame->aux, .incarnation = frame->incarnation};
+    return mirai__control_send(daemon, &pong);
 }
 
 /* ---- the end ---- */

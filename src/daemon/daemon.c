@@ -84,11 +84,13 @@ mirai_status mirai__daemon_greet(mirai_daemon *daemon)
     int64_t deadline = mirai__deadline(GREETING_MS);
     (void)pthread_mutex_lock(&daemon->lock);
     bool in_time = true;
-    while (!daemon->welcomed && daemon->status == MIRAI_OK && in_time)
+    while (!daemon->welcomed && !daemon->closing && daemon->status == MIRAI_OK && in_time)
         in_time = mirai__cond_wait_until(&daemon->changed, &daemon->lock, deadline);
     mirai_status status = MIRAI_OK;
     if (daemon->status != MIRAI_OK)
         status = fail_as_told(daemon);
+    else if (!daemon->welcomed && daemon->closing)
+        status = mirai__fail(MIRAI_E_CONNRESET, "the host closed this daemon instead of welcoming it");
     else if (!daemon->welcomed)
         status = mirai__fail(MIRAI_E_CONNRESET, "the host did not answer within %d ms", GREETING_MS);
     (void)pthread_mutex_unlock(&daemon->lock);

@@ -1,0 +1,617 @@
+/*
+ * A daemon from its host's side: greeting, jobs, cancels, pings, and how it leaves. This program is its own daemon.
+ */
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "alloc.h"
+#include "daemon_host.h"
+#include "session.h"
+#include <miraicore/daemon.h>
+#include <miraicore/refhook.h>
+
+/* ---- functions of the daemon ---- */
+
+static mirai_value *gives_null(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)job;
+    (void)args;
+    (void)context;
+    return NULL;
+}
+
+static mirai_value *gives_error(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)job;
+    (void)args;
+    (void)context;
+    return mirai_error("io_error", 17, "disk on fire");
+}
+
+static mirai_value *asks(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)args;
+    (void)context;
+    mirai__session session;
+    return mirai_list_of(mirai_string(mirai_job_function(job)), mirai_int((int64_t)mirai_job_task_id(job)),
+                         mirai_bool(mirai_on_daemon()), mirai_bool(mirai__session_has_entered()),
+                         mirai_int(mirai__session_take(&session)),
+                         mirai_int(mirai_job_reply(job, mirai_null())), /* refused: it is not pulled */
+                         mirai_value_ref(mirai_job_args(job)), MIRAI_END);
+}
+
+static mirai_value *gives_unsendable(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)job;
+    (void)args;
+    static int object;
+    (void)context;
+    return mirai_reference("unknown_class", &object, NULL, NULL);
+}
+
+/* Starts a process that would outlive us, and gives its number. */
+static mirai_value *starts_grandchild(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)job;
+    (void)args;
+    (void)context;
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)execlp("sleep", "sleep", "1000", (char *)NULL);
+        _exit(127);
+    }
+    return mirai_int(pid);
+}
+
+static mirai_value *runs_for_ever(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)args;
+    (void)context;
+    while (mirai_job_cancelled(job) < 2) (void)pause();
+    return NULL;
+}
+
+/* What a cancel hits. `present` is the job that runs now, 0 between jobs. */
+static _Atomic uint64_t present;
+static _Atomic int64_t strays;
+
+typedef struct target {
+    uint64_t task;
+    _Atomic int hits;
+} target;
+
+static void hit(void *user)
+{
+    target *target = user;
+    if (present != target->task) strays++;
+    target->hits++;
+}
+
+/* Waits `args` turns for a cancel; gives [hits, cancelled]. Leaves its on_cancel for the library to take away. */
+static mirai_value *is_target(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)context;
+    target target = {.task = mirai_job_task_id(job)};
+    int64_t turns = mirai_value_int_or(args, 0);
+    present = target.task;
+    if (mirai_job_on_cancel(job, hit, &target) != MIRAI_OK) return NULL;
+    for (int64_t i = 0; target.hits == 0 && (turns < 0 || i < turns); i++) (void)sched_yield();
+    int cancelled = mirai_job_cancelled(job);
+    int hits = target.hits;
+    if (mirai_job_on_cancel(job, NULL, NULL) != MIRAI_OK) return NULL;
+    hits = target.hits;
+    present = 0;
+    cancelled = mirai_job_cancelled(job) || cancelled;
+    return mirai_list_of(mirai_int(hits), mirai_int(cancelled), MIRAI_END);
+}
+
+static mirai_value *counts_strays(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)job;
+    (void)args;
+    (void)context;
+    return mirai_int(strays);
+}
+
+/* A class whose objects cannot be made here. */
+static mirai_status refuses(mirai_message *message, const mirai_value *data, void **object, void *context)
+{
+    (void)message;
+    (void)data;
+    (void)object;
+    (void)context;
+    return mirai_error_set(MIRAI_E_USER, "no such object on this side");
+}
+
+static mirai_value *serializes(mirai_message *message, void *object, void *context)
+{
+    (void)message;
+    (void)object;
+    (void)context;
+    return mirai_null();
+}
+
+static mirai_status setup(void)
+{
+    const char *mode = getenv("TEST_MODE");
+    mirai_refhook hook = MIRAI_REFHOOK_INIT;
+    hook.serialize = serializes;
+    hook.unserialize = refuses;
+    if (mode != NULL && strcmp(mode, "setup fails") == 0)
+        return mirai_error_set(MIRAI_E_UNSUPPORTED, "no licence for this machine");
+    if (mode != NULL && strcmp(mode, "setup hangs") == 0) (void)fprintf(stderr, "setup begins\n");
+    while (mode != NULL && strcmp(mode, "setup hangs") == 0) (void)pause();
+    MIRAI_TRY(mirai_refhook_register("fragile", &hook));
+    MIRAI_TRY(mirai_function_register("gives.null", gives_null, NULL));
+    MIRAI_TRY(mirai_function_register("gives.error", gives_error, NULL));
+    MIRAI_TRY(mirai_function_register("gives.unsendable", gives_unsendable, NULL));
+    MIRAI_TRY(mirai_function_register("asks", asks, NULL));
+    MIRAI_TRY(mirai_function_register("starts.grandchild", starts_grandchild, NULL));
+    MIRAI_TRY(mirai_function_register("runs.for_ever", runs_for_ever, NULL));
+    MIRAI_TRY(mirai_function_register("is.target", is_target, NULL));
+    return mirai_function_register("counts.strays", counts_strays, NULL);
+}
+
+/* ---- a daemon that pulls ---- */
+
+static mirai_status pull_jobs(mirai_daemon *daemon)
+{
+    mirai_job *job, *second;
+    mirai_status status;
+    while ((status = mirai_daemon_next(daemon, &job, MIRAI_FOREVER)) == MIRAI_OK) {
+        if (mirai_daemon_next(daemon, &second, 0) != MIRAI_E_STATE) return MIRAI_E_STATE;
+        const mirai_value *args = mirai_job_args(job);
+        mirai_value *result = NULL;
+        if (strcmp(mirai_job_function(job), "evaluate") == 0)
+            result = mirai_int(mirai_value_int_or(args, 0) * 2);
+        else if (strcmp(mirai_job_function(job), "fail") == 0)
+            (void)mirai_error_set(MIRAI_E_USER, "evaluation failed");
+        else if (strcmp(mirai_job_function(job), "unsendable") == 0)
+            result = gives_unsendable(job, args, NULL);
+        else if (strcmp(mirai_job_function(job), "leave") == 0)
+            return MIRAI_OK; /* without a reply */
+        mirai_status replied = mirai_job_reply(job, result);
+        if (replied != MIRAI_OK && replied != MIRAI_E_HOOK) return replied;
+    }
+    return status == MIRAI_E_CLOSED ? MIRAI_OK : status;
+}
+
+/* `idle`: the host sends nothing until it is told to, by a line on stderr. */
+static int pull(bool idle)
+{
+    mirai_daemon *daemon;
+    mirai_job *job;
+    mirai_status status = setup();
+    if (status == MIRAI_OK) status = mirai_daemon_open(&daemon);
+    if (status != MIRAI_OK) return 10;
+    mirai_daemon *second;
+    if (mirai_daemon_open(&second) != MIRAI_E_STATE || second != NULL) return 11;
+    if (mirai_daemon_next(daemon, NULL, 0) != MIRAI_E_INVALID) return 12;
+    if (mirai_daemon_next(daemon, &job, -2) != MIRAI_E_INVALID) return 13;
+    if (idle && mirai_daemon_next(daemon, &job, 1) != MIRAI_E_TIMEDOUT) return 14;
+    if (idle && mirai_daemon_next(daemon, &job, 0) != MIRAI_E_TIMEDOUT) return 15;
+    if (idle) (void)fprintf(stderr, "idle\n");
+    status = pull_jobs(daemon);
+    mirai_daemon_close(daemon);
+    return status == MIRAI_OK ? 0 : 16;
+}
+
+/* ---- the host's side ---- */
+
+static void assert_failed(mirai_value *error, const char *class_name, int32_t code, const char *words)
+{
+    assert_true(mirai_value_is_error(error));
+    assert_string_equal(mirai_value_class(error), class_name);
+    assert_true(mirai_value_error_inherits(error, "error"));
+    assert_int_equal(mirai_value_error_code(error), code);
+    if (strstr(mirai_value_error_message(error), words) == NULL)
+        fail_msg("\"%s\" not in \"%s\"", words, mirai_value_error_message(error));
+    mirai_value_release(error);
+}
+
+static void test_daemon__greets(void **state)
+{
+    (void)state;
+    host host;
+    uint8_t id[MIRAI__BUILD_ID_SIZE];
+    char name[64] = "";
+    (void)gethostname(name, sizeof name - 1);
+    mirai__program_build_id(id);
+    host_start(&host, "");
+    host_welcome(&host);
+    assert_int_equal(host.hello.pid, host.process.pid);
+    assert_int_equal(host.hello.launch, 42);
+    assert_int_equal(host.hello.wire_version, MIRAI__WIRE_VERSION);
+    assert_int_equal(host.hello.library_version, mirai_version());
+    assert_int_equal(host.hello.flags, MIRAI__HELLO_SELF);
+    assert_memory_equal(host.hello.build_id, id, sizeof id);
+    assert_string_equal(host.hello.host, name);
+    host_close(&host);
+}
+
+static void test_daemon__runs_functions(void **state)
+{
+    (void)state;
+    host host;
+    host_start(&host, "");
+    host_welcome(&host);
+    mirai_value *args = mirai_dict_of("x", mirai_int(1), "y", mirai_bytes("abc", 3), MIRAI_END);
+    mirai_value *result = host_run(&host, "mirai.echo", mirai_value_ref(args));
+    assert_true(mirai_value_equal(args, result));
+    mirai_value_release(result);
+    mirai_value_release(args);
+
+    result = host_run(&host, "asks", mirai_string("args"));
+    assert_string_equal(mirai_value_string(mirai_value_item(result, 0)), "asks");
+    assert_int_equal(mirai_value_int_or(mirai_value_item(result, 1), 0), 1002);
+    assert_int_equal(mirai_value_int_or(mirai_value_item(result, 2), 0), 1);
+    assert_int_equal(mirai_value_int_or(mirai_value_item(result, 3), 0), 1);
+    assert_int_equal(mirai_value_int_or(mirai_value_item(result, 4), 0), MIRAI_E_STATE);
+    assert_int_equal(mirai_value_int_or(mirai_value_item(result, 5), 0), MIRAI_E_INVALID);
+    assert_string_equal(mirai_value_string(mirai_value_item(result, 6)), "args");
+    mirai_value_release(result);
+    host_close(&host);
+}
+
+static void test_daemon__failures_fail_the_job_only(void **state)
+{
+    (void)state;
+    host host;
+    static int object;
+    mirai_refhook hook = MIRAI_REFHOOK_INIT;
+    hook.serialize = serializes;
+    assert_int_equal(mirai_refhook_register("elsewhere", &hook), MIRAI_OK);
+    host_start(&host, "");
+    host_welcome(&host);
+    assert_failed(host_run(&host, "gives.nul", mirai_null()), "unknown_function", MIRAI_E_FUNCTION, "\"gives.null\"");
+    assert_failed(host_run(&host, "gives.null", mirai_null()), "error", MIRAI_E_USER, "set no error");
+    assert_failed(host_run(&host, "gives.error", mirai_null()), "io_error", 17, "disk on fire");
+    assert_failed(host_run(&host, "gives.unsendable", mirai_null()), "hook_error", MIRAI_E_HOOK, "unknown_class");
+    assert_failed(host_run(&host, "mirai.echo", mirai_reference("fragile", &object, NULL, NULL)), "hook_error",
+                  MIRAI_E_HOOK, "no such object on this side");
+    assert_failed(host_run(&host, "mirai.echo", mirai_reference("elsewhere", &object, NULL, NULL)), "hook_error",
+                  MIRAI_E_HOOK, "elsewhere");
+
+    mirai_value *const shapes[] = {mirai_null(), mirai_list(NULL, 0), mirai_list_of(mirai_string("f"), MIRAI_END),
+                                   mirai_list_of(mirai_int(1), mirai_int(2), mirai_null(), MIRAI_END),
+                                   mirai_dict_of("a", mirai_string("mirai.echo"), "b", mirai_null(), MIRAI_END)};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        host_send(&host, MIRAI__FRAME_JOB, 0, ++host.attempt, host_segment(shapes[i]));
+        assert_failed(host_result(&host, NULL), "decode_error", MIRAI_E_DECODE, "list of function");
+    }
+    mirai__segment *garbage = mirai__segment_new(mirai_buffer_copy("\xff\xff\xff", 3), NULL, 0);
+    host_send(&host, MIRAI__FRAME_JOB, 0, ++host.attempt, garbage);
+    assert_failed(host_result(&host, NULL), "decode_error", MIRAI_E_DECODE, "");
+
+    mirai_value *result = host_run(&host, "mirai.echo", mirai_int(5));
+    assert_int_equal(mirai_value_int_or(result, 0), 5);
+    mirai_value_release(result);
+    host_close(&host);
+}
+
+static void test_daemon__answers_pings_while_a_job_runs(void **state)
+{
+    (void)state;
+    host host;
+    host_start(&host, "");
+    host_welcome(&host);
+    host_job(&host, "is.target", mirai_int(-1));
+    for (int32_t i = 0; i < 100; i++) host_send(&host, MIRAI__FRAME_PING, i, 0, NULL);
+    for (int32_t i = 0; i < 100; i++) {
+        mirai__frame pong = host_receive(&host, MIRAI__FRAME_PONG);
+        assert_int_equal(pong.aux, i);
+        mirai__frame_fini(&pong);
+    }
+    host_send(&host, MIRAI__FRAME_CANCEL, 0, host.attempt, NULL);
+    mirai_value_release(host_result(&host, NULL));
+    host_close(&host);
+}
+
+static void test_daemon__cancel_ends_a_sleep(void **state)
+{
+    (void)state;
+    host host;
+    host_start(&host, "");
+    host_welcome(&host);
+    for (int i = 0; i < 20; i++) { /* whether it has begun or not */
+        host_job(&host, "mirai.sleep", mirai_int(3600000));
+        host_send(&host, MIRAI__FRAME_CANCEL, 0, host.attempt, NULL);
+        assert_failed(host_result(&host, NULL), "cancelled", MIRAI_OUTCOME_CANCELLED, "cancelled");
+    }
+    host_close(&host);
+}
+
+/* In even rounds the job is cancelled, sooner or later, or too late; in odd ones the job before it is. */
+static void test_daemon__cancel_never_hits_the_next_job(void **state)
+{
+    (void)state;
+    host host;
+    int64_t hit_count = 0;
+    host_start(&host, "");
+    host_welcome(&host);
+    for (int round = 0; round < 1000; round++) {
+        bool own = round % 2 == 0;
+        host_job(&host, "is.target", mirai_int(round % 37));
+        for (int i = 0; i < round % 11; i++) (void)sched_yield();
+        host_send(&host, MIRAI__FRAME_CANCEL, 0, host.attempt - !own, NULL);
+        mirai_value *result = host_result(&host, NULL);
+        if (mirai_value_is_error(result)) { /* cancelled before it began */
+            assert_true(own);
+            assert_string_equal(mirai_value_class(result), "cancelled");
+        } else {
+            int64_t hits = mirai_value_int_or(mirai_value_item(result, 0), -1);
+            int64_t cancelled = mirai_value_int_or(mirai_value_item(result, 1), -1);
+            assert_in_range(hits, 0, own);
+            assert_in_range(cancelled, 0, own);
+            hit_count += hits;
+        }
+        mirai_value_release(result);
+    }
+    mirai_value *result = host_run(&host, "counts.strays", mirai_null());
+    assert_int_equal(mirai_value_int_or(result, -1), 0);
+    mirai_value_release(result);
+    host_job(&host, "is.target", mirai_int(-1)); /* this one can end by a hit only */
+    host_send(&host, MIRAI__FRAME_PING, 0, 0, NULL);
+    mirai__frame pong = host_receive(&host, MIRAI__FRAME_PONG);
+    mirai__frame_fini(&pong);
+    host_send(&host, MIRAI__FRAME_CANCEL, 0, host.attempt, NULL);
+    mirai_value_release(host_result(&host, NULL));
+    print_message("%lld of 500 cancels hit\n", (long long)hit_count);
+    host_close(&host);
+}
+
+/* ---- leaving ---- */
+
+static void test_daemon__close_lets_the_job_end(void **state)
+{
+    (void)state;
+    host host;
+    host_start(&host, "");
+    host_welcome(&host);
+    host_job(&host, "mirai.sleep", mirai_int(20));
+    host_send(&host, MIRAI__FRAME_CLOSE, 0, 0, NULL);
+    mirai_value_release(host_result(&host, NULL));
+    mirai__death death;
+    assert_null(host_await_death(&host, &death));
+    assert_int_equal(death.exit_status, 0);
+}
+
+static bool await_end(int pidfd)
+{
+    struct pollfd ready = {.fd = pidfd, .events = POLLIN};
+    bool ended = poll(&ready, 1, 20000) == 1;
+    (void)close(pidfd);
+    return ended;
+}
+
+static void assert_host_death_kills(const char *busy_with)
+{
+    host host;
+    host_start(&host, "");
+    host_welcome(&host);
+    mirai_value *result = host_run(&host, "starts.grandchild", mirai_null());
+    pid_t grandchild = (pid_t)mirai_value_int_or(result, 0);
+    mirai_value_release(result);
+    int pidfd = (int)syscall(SYS_pidfd_open, grandchild, 0);
+    assert_true(pidfd >= 0);
+    if (busy_with != NULL) host_job(&host, busy_with, mirai_null());
+    mirai__link_free(host.link); /* all that it sees of our death */
+    host.link = NULL;
+    struct pollfd ready = {.fd = host.process.pidfd, .events = POLLIN};
+    (void)poll(&ready, 1, -1);
+    assert_true(await_end(pidfd)); /* not by our reaping, which would kill it too */
+    mirai__death death;
+    assert_null(host_await_death(&host, &death));
+    assert_int_equal(death.signal, SIGKILL);
+}
+
+static void test_daemon__host_death_kills_the_group(void **state)
+{
+    (void)state;
+    assert_host_death_kills(NULL);
+    assert_host_death_kills("runs.for_ever");
+}
+
+static void test_daemon__host_death_ends_a_setup_that_hangs(void **state)
+{
+    (void)state;
+    host host;
+    mirai__death death;
+    host_start(&host, "setup hangs");
+    struct pollfd begun = {.fd = host.process.output_fd, .events = POLLIN};
+    (void)poll(&begun, 1, -1);
+    mirai__link_free(host.link);
+    host.link = NULL;
+    char *text = host_await_death(&host, &death);
+    assert_string_equal(text, "setup begins");
+    assert_int_equal(death.signal, SIGKILL);
+    mirai__free(text);
+}
+
+static void test_daemon__failing_setup_tells_why(void **state)
+{
+    (void)state;
+    host host;
+    mirai__death death;
+    host_start(&host, "setup fails");
+    char *text = host_await_death(&host, &death);
+    assert_int_equal(death.exit_status, 3);
+    assert_string_equal(text, "miraicore: a daemon leaves: setup: not supported: no licence for this machine");
+    mirai__free(text);
+}
+
+/* ---- a host that breaks the rules ---- */
+
+static void assert_leaves(host *host, const char *words)
+{
+    mirai__death death;
+    char *text = host_await_death(host, &death);
+    assert_int_equal(death.signal, 0);
+    assert_int_equal(death.exit_status, 3);
+    if (text == NULL || strstr(text, words) == NULL) fail_msg("\"%s\" not in \"%s\"", words, text == NULL ? "" : text);
+    mirai__free(text);
+}
+
+static void test_daemon__breach_of_protocol_ends_it(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t kind;
+        uint64_t attempt;
+        bool busy;
+        const char *words;
+    } cases[] = {
+        {MIRAI__FRAME_JOB, 7, true, "while another (attempt 1) was present"},
+        {MIRAI__FRAME_WELCOME, 0, true, "twice"},
+        {MIRAI__FRAME_WELCOME, 0, false, "twice"},
+        {MIRAI__FRAME_RESULT, 1, false, "kind 4"},
+        {MIRAI__FRAME_HELLO, 1, false, "kind 1"},
+        {MIRAI__FRAME_JOB, 0, false, "without a body or a number"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        host host;
+        host_start(&host, "");
+        host_welcome(&host);
+        if (cases[i].busy) host_job(&host, "runs.for_ever", mirai_null());
+        host_send(&host, cases[i].kind, 0, cases[i].attempt, host_segment(mirai_null()));
+        assert_leaves(&host, cases[i].words);
+    }
+    static const uint8_t early[] = {MIRAI__FRAME_JOB, MIRAI__FRAME_PING, MIRAI__FRAME_CANCEL};
+    for (size_t i = 0; i < sizeof early; i++) {
+        host host;
+        host_start(&host, "");
+        host_send(&host, early[i], 0, 1, early[i] == MIRAI__FRAME_JOB ? host_segment(mirai_null()) : NULL);
+        assert_leaves(&host, "before its welcome");
+    }
+    host host;
+    host_start(&host, "");
+    host_send(&host, MIRAI__FRAME_CLOSE, 0, 0, NULL);
+    assert_leaves(&host, "instead of welcoming it");
+}
+
+static void assert_garbage_ends_it(const char *bytes, size_t size, const char *words)
+{
+    host host;
+    host_start(&host, "");
+    host_welcome(&host);
+    assert_int_equal(write(mirai__link_fd(host.link), bytes, size), size);
+    assert_leaves(&host, words);
+}
+
+static void test_daemon__garbage_ends_it(void **state)
+{
+    (void)state;
+    char garbage[MIRAI__FRAME_HEADER_SIZE];
+    memset(garbage, 0x5a, sizeof garbage);
+    assert_garbage_ends_it(garbage, sizeof garbage, "protocol violated");
+    memset(garbage, 0, sizeof garbage);
+    assert_garbage_ends_it(garbage, sizeof garbage, "protocol violated");
+}
+
+/* ---- pulling ---- */
+
+static void test_daemon__can_be_pulled(void **state)
+{
+    (void)state;
+    host host;
+    mirai__death death;
+    host_start(&host, "pull");
+    host_welcome(&host);
+    mirai_value *result = host_run(&host, "evaluate", mirai_int(21));
+    assert_int_equal(mirai_value_int_or(result, 0), 42);
+    mirai_value_release(result);
+    assert_failed(host_run(&host, "gives.error", mirai_null()), "io_error", 17, "disk on fire"); /* run inside */
+    assert_failed(host_run(&host, "fail", mirai_null()), "error", MIRAI_E_USER, "evaluation failed");
+    assert_failed(host_run(&host, "unsendable", mirai_null()), "hook_error", MIRAI_E_HOOK, "unknown_class");
+    result = host_run(&host, "evaluate", mirai_int(1));
+    assert_int_equal(mirai_value_int_or(result, 0), 2);
+    mirai_value_release(result);
+    host_close(&host);
+
+    host_start(&host, "pull idle");
+    host_welcome(&host);
+    struct pollfd idle = {.fd = host.process.output_fd, .events = POLLIN};
+    (void)poll(&idle, 1, -1);
+    host_job(&host, "leave", mirai_null());
+    mirai__frame leave = host_receive(&host, MIRAI__FRAME_LEAVE);
+    assert_int_equal(leave.aux, 0);
+    mirai__frame_fini(&leave);
+    char *text = host_await_death(&host, &death);
+    assert_string_equal(text, "idle");
+    mirai__free(text);
+    assert_int_equal(death.exit_status, 0);
+}
+
+/* ---- by address ---- */
+
+static void assert_works_at(const char *url)
+{
+    host host;
+    const uint8_t token[MIRAI__TOKEN_SIZE] = "0123456789abcde";
+    host_start_at(&host, "", url);
+    mirai__frame frame = host_receive(&host, MIRAI__FRAME_HELLO);
+    assert_int_equal(mirai__hello_read(&frame, token, &host.hello), MIRAI_OK);
+    mirai__frame_fini(&frame);
+    host_send(&host, MIRAI__FRAME_WELCOME, 0, 0, NULL);
+    mirai_value *result = host_run(&host, "mirai.echo", mirai_int(5));
+    assert_int_equal(mirai_value_int_or(result, 0), 5);
+    mirai_value_release(result);
+    host_close(&host);
+
+    host_start_at(&host, "", url);
+    frame = host_receive(&host, MIRAI__FRAME_HELLO);
+    mirai__frame_fini(&frame);
+    mirai__link_free(host.link);
+    host.link = NULL;
+    mirai__death death;
+    assert_null(host_await_death(&host, &death));
+    assert_int_equal(death.signal, SIGKILL);
+}
+
+static void test_daemon__by_address(void **state)
+{
+    (void)state;
+    char url[64];
+    (void)snprintf(url, sizeof url, "ipc:///tmp/mirai-daemon-%d", (int)getpid());
+    assert_works_at(url);
+    (void)snprintf(url, sizeof url, "abstract://mirai-daemon-%d", (int)getpid());
+    assert_works_at(url);
+    assert_works_at("tcp://127.0.0.1:0");
+}
+
+int main(int argc, char **argv)
+{
+    const char *mode = getenv("TEST_MODE");
+    if (mirai_on_daemon() && mode != NULL && strncmp(mode, "pull", 4) == 0)
+        return pull(strcmp(mode, "pull idle") == 0);
+    if (mirai_main(argc, argv, setup) != MIRAI_OK) return 1;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_daemon__greets),
+        cmocka_unit_test(test_daemon__runs_functions),
+        cmocka_unit_test(test_daemon__failures_fail_the_job_only),
+        cmocka_unit_test(test_daemon__answers_pings_while_a_job_runs),
+        cmocka_unit_test(test_daemon__cancel_ends_a_sleep),
+        cmocka_unit_test(test_daemon__cancel_never_hits_the_next_job),
+        cmocka_unit_test(test_daemon__close_lets_the_job_end),
+        cmocka_unit_test(test_daemon__host_death_kills_the_group),
+        cmocka_unit_test(test_daemon__host_death_ends_a_setup_that_hangs),
+        cmocka_unit_test(test_daemon__failing_setup_tells_why),
+        cmocka_unit_test(test_daemon__breach_of_protocol_ends_it),
+        cmocka_unit_test(test_daemon__garbage_ends_it),
+        cmocka_unit_test(test_daemon__can_be_pulled),
+        cmocka_unit_test(test_daemon__by_address),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
