@@ -112,7 +112,7 @@ int64_t mirai__engine_deadline(mirai_pool *pool)
     int64_t lingering = mirai__remote_expire(pool, now);
     if (strangers < until) until = strangers;
     if (lingering < until) until = lingering;
-    return until;
+    return pool->spawns_owed > 0 ? now : until;
 }
 
 void mirai__engine_turn(mirai_pool *pool, struct mirai__waiter *self, int64_t deadline)

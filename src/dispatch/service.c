@@ -214,5 +214,5 @@ void mirai__service_unpark(mirai_pool *pool)
     arm(pool, EPOLLIN);
     pool->sleep_until = MIRAI__NEVER;
     /* A turn of its own tells it the deadline; without one there is nothing to tell. */
-    if (mirai__engine_deadline(pool) != MIRAI__NEVER || pool->spawns_owed > 0) mirai__engine_kick(pool);
+    if (mirai__engine_deadline(pool) != MIRAI__NEVER) mirai__engine_kick(pool);
 }
