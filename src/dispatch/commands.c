@@ -17,9 +17,11 @@ static void run(mirai_pool *pool, const mirai__sched_command *command)
         job.task = task->id;
         job.segment = task->request;
     } else {
-        job.segment = mirai__everywhere_of(command->setup)->request;
+        const mirai__everywhere *everywhere = mirai__everywhere_of(command->setup);
+        job.task = everywhere->id;
+        job.segment = everywhere->request;
     }
-    remote->task_id = job.task;
+    remote->task_id = command->task != NULL ? job.task : 0;
     mirai__remote_run(pool, remote, &job);
 }
 

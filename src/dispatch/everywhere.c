@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "handle.h"
 
 mirai__everywhere *mirai__everywhere_of(mirai__sched_setup *setup)
 {
@@ -22,6 +23,7 @@ mirai__everywhere *mirai__everywhere_new(const char *key, mirai__segment *reques
     }
     memcpy(everywhere->key, key, size);
     everywhere->references = 1;
+    everywhere->id = mirai__task_number();
     everywhere->request = request;
     everywhere->sched.remembered = remember;
     mirai__list_init(&everywhere->node);

@@ -12,6 +12,7 @@ typedef struct mirai__everywhere {
     mirai__sched_setup sched;
     mirai__list node; /* in pool->setups, in order; holds a reference */
     int64_t references;
+    uint64_t id; /* what its jobs have in the place of a task's number */
     mirai__segment *request;
     mirai__segment *failure; /* of the first daemon on which it failed */
     bool done, failed;

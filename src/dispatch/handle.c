@@ -26,6 +26,11 @@ mirai_task *mirai__task_of(mirai__sched_task *task)
     return mirai__list_entry(task, mirai_task, sched);
 }
 
+uint64_t mirai__task_number(void)
+{
+    return atomic_fetch_add_explicit(&last_task_id, 1, memory_order_relaxed) + 1;
+}
+
 mirai_task *mirai__task_new(mirai_pool *pool, const char *function, const char *label)
 {
     size_t function_size = strlen(function) + 1;
@@ -34,7 +39,7 @@ mirai_task *mirai__task_new(mirai_pool *pool, const char *function, const char *
     if (task == NULL) return NULL;
     atomic_init(&task->references, 1);
     task->pool = mirai__engine_ref(pool);
-    task->id = atomic_fetch_add_explicit(&last_task_id, 1, memory_order_relaxed) + 1;
+    task->id = mirai__task_number();
     mirai__list_init(&task->sched.node);
     mirai__list_init(&task->waiters);
     mirai__list_init(&task->callback);

@@ -39,6 +39,7 @@ struct mirai_task {
     char names[];        /* function, NUL, label, NUL */
 };
 
+uint64_t mirai__task_number(void); /* next number of a task, or of a run everywhere: they share the range */
 mirai_task *mirai__task_new(mirai_pool *pool, const char *function, const char *label);
 mirai_task *mirai__task_of(mirai__sched_task *task);
 void mirai__task_drop(mirai_task *task); /* one reference less; the lock may be held or not; runs no user code unless
