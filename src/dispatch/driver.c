@@ -27,11 +27,19 @@ static void hand_over(mirai_pool *pool)
             &mirai__list_entry(pool->waiters.next, mirai__waiter, of_pool)->condition);
 }
 
+void mirai__driver_wake(mirai_pool *pool, mirai__waiter *waiter)
+{
+    if (waiter != pool->driver)
+        (void)pthread_cond_signal(&waiter->condition);
+    else if (pool->sleep_until != MIRAI__AWAKE)
+        mirai__engine_kick(pool);
+}
+
 void mirai__driver_notify(mirai_pool *pool)
 {
     for (mirai__list *at = pool->waiters.next; at != &pool->waiters; at = at->next) {
         mirai__waiter *waiter = mirai__list_entry(at, mirai__waiter, of_pool);
-        if (waiter->watches_all && waiter != pool->driver) (void)pthread_cond_signal(&waiter->condition);
+        if (waiter->watches_all) mirai__driver_wake(pool, waiter);
     }
 }
 
@@ -41,7 +49,7 @@ bool mirai__driver_interrupt(mirai_pool *pool)
     for (mirai__list *at = pool->waiters.next; at != &pool->waiters; at = at->next) {
         mirai__waiter *waiter = mirai__list_entry(at, mirai__waiter, of_pool);
         waiter->interrupted = true;
-        (void)pthread_cond_signal(&waiter->condition);
+        mirai__driver_wake(pool, waiter);
     }
     return true;
 }

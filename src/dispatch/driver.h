@@ -22,7 +22,10 @@ typedef struct mirai__waiter {
  * MIRAI_OK, E_TIMEDOUT, E_INTERRUPTED (only where `interruptible`), E_NOMEM. */
 mirai_status mirai__driver_wait(mirai_pool *pool, mirai__list *task_waiters, bool (*done)(void *context),
                                 void *context, int64_t deadline, bool interruptible);
-/* After a turn or a change: wake those waiters that watch all; and one to drive where nobody does. Lock held. */
+/* Make a waiter look again, whether it waits for its condition or drives: what it waits for may come about on another
+ * thread. Lock held. */
+void mirai__driver_wake(mirai_pool *pool, mirai__waiter *waiter);
+/* After a turn or a change: wake those waiters that watch all. Lock held. */
 void mirai__driver_notify(mirai_pool *pool);
 /* Deliver an interrupt to all waiters; false when there is none. Lock held. */
 bool mirai__driver_interrupt(mirai_pool *pool);

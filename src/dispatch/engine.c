@@ -162,16 +162,24 @@ static void free_command(char **command)
     mirai__free(command);
 }
 
-static void free_pool(mirai_pool *pool)
+void mirai__engine_shut(mirai_pool *pool)
 {
     mirai__listener_free(pool->listener);
+    if (pool->epoll >= 0) (void)close(pool->epoll);
+    if (pool->wake >= 0) (void)close(pool->wake);
+    if (pool->event_fd >= 0) (void)close(pool->event_fd);
+    pool->listener = NULL;
+    pool->epoll = pool->wake = pool->event_fd = -1;
+    pool->sleep_until = MIRAI__AWAKE;
+}
+
+static void free_pool(mirai_pool *pool)
+{
+    mirai__engine_shut(pool);
     mirai__sched_fini(&pool->sched);
     mirai__map_fini(&pool->remotes);
     mirai__map_fini(&pool->strangers);
     mirai__hooks_free(pool->hooks);
-    if (pool->epoll >= 0) (void)close(pool->epoll);
-    if (pool->wake >= 0) (void)close(pool->wake);
-    if (pool->event_fd >= 0) (void)close(pool->event_fd);
     free_command(pool->command);
     mirai__free(pool->start_detail);
     mirai__free(pool->name);

@@ -67,6 +67,9 @@ struct mirai_pool {
 mirai_status mirai__engine_new(const char *name, const mirai_pool_options *options, mirai_pool **out);
 mirai_pool *mirai__engine_ref(mirai_pool *pool);
 void mirai__engine_release(mirai_pool *pool);
+/* Close its listener and descriptors: handles of tasks may keep the rest for long. Nobody drives any more; lock held
+ * or nobody else has the pool. */
+void mirai__engine_shut(mirai_pool *pool);
 
 /* ---- progress; the lock is held on entry and on return ---- */
 

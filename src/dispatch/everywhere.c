@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "driver.h"
 #include "handle.h"
 
 mirai__everywhere *mirai__everywhere_of(mirai__sched_setup *setup)
@@ -43,6 +44,7 @@ void mirai__everywhere_remove(mirai_pool *pool, mirai__everywhere *everywhere)
     mirai__sched_setup_remove(&pool->sched, &everywhere->sched);
     mirai__list_remove(&everywhere->node);
     everywhere->done = true; /* whoever still waits for it need wait no longer */
+    mirai__driver_notify(pool);
     mirai__everywhere_drop(everywhere);
 }
 

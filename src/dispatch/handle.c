@@ -67,7 +67,7 @@ void mirai__task_resolved(mirai_pool *pool, mirai_task *task)
     mirai__segment_release(task->request);
     task->request = NULL;
     for (mirai__list *at = task->waiters.next; at != &task->waiters; at = at->next)
-        (void)pthread_cond_signal(&mirai__list_entry(at, mirai__waiter, of_task)->condition);
+        mirai__driver_wake(pool, mirai__list_entry(at, mirai__waiter, of_task));
     mirai__notify_resolved(pool, task);
     mirai__task_drop(task); /* the scheduler's hold */
 }

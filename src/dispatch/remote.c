@@ -341,6 +341,7 @@ static void bury(mirai_pool *pool, mirai__remote *remote)
 
 void mirai__remote_on_process(mirai_pool *pool, mirai__remote *remote)
 {
+    if (remote->process.reaped) return; /* an event that two threads took; it lingers already */
     /* Its children go with it; before it is reaped, so that its number still means its group. */
     mirai__process_kill(&remote->process, SIGKILL);
     if (mirai__process_reap(&remote->process, &remote->death) != MIRAI_OK) return;

@@ -108,6 +108,9 @@ mirai_status mirai__pool_close(mirai_pool *pool, int32_t how, int64_t timeout_ms
     (void)pthread_mutex_unlock(&pool->lock);
     mirai__service_remove(pool);
     (void)mirai__notify_process(pool); /* callbacks of what was resolved by this: there is no later */
+    (void)pthread_mutex_lock(&pool->lock);
+    mirai__engine_shut(pool);
+    (void)pthread_mutex_unlock(&pool->lock);
     mirai__engine_release(pool);
     return status;
 }
