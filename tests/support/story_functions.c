@@ -114,9 +114,10 @@ static mirai_value *nap(mirai_job *job, const mirai_value *args, void *context)
     return mirai_int(getpid());
 }
 
-/* Until told to stop; then write to the file named by args. */
+/* Until told to stop; a line in the file named by args when it begins, and one when it ends. */
 static mirai_value *obey(mirai_job *job, const mirai_value *args, void *context)
 {
+    if (mirai_value_string(args) != NULL) mirai_value_release(touch(job, args, context));
     while (!mirai_job_cancelled(job)) story_sleep_ms(1);
     return mirai_value_string(args) != NULL ? touch(job, args, context) : mirai_null();
 }
@@ -131,6 +132,7 @@ static void tell(void *user)
 /* As obey, told by on_cancel. */
 static mirai_value *obey_call(mirai_job *job, const mirai_value *args, void *context)
 {
+    if (mirai_value_string(args) != NULL) mirai_value_release(touch(job, args, context));
     atomic_store(&told, 0);
     if (mirai_job_on_cancel(job, tell, &told) != MIRAI_OK) return NULL;
     while (atomic_load(&told) == 0) story_sleep_ms(1);
