@@ -7,7 +7,10 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -149,16 +152,28 @@ static bool must_stop(mirai_daemon *daemon)
     return stop;
 }
 
+/* Its end of the connection may stay open although it is: where it had forked, the child holds it too. */
+static bool is_host_dead(const mirai_daemon *daemon)
+{
+    struct pollfd dead = {.fd = daemon->host_fd, .events = POLLIN};
+    return daemon->host_fd >= 0 && poll(&dead, 1, 0) > 0;
+}
+
 static void *control(void *argument)
 {
     mirai_daemon *daemon = argument;
     mirai_status status = MIRAI_OK;
+    bool woken = false; /* and nothing was received since */
     while (status == MIRAI_OK && !must_stop(daemon)) {
         mirai__frame frame;
         status = mirai__link_receive(daemon->link, &frame);
         if (status == MIRAI_E_AGAIN) {
-            status = mirai__link_wait(daemon->link, false, daemon->wake_fd, MIRAI__NEVER);
+            status = woken && is_host_dead(daemon) ? MIRAI_E_CLOSED : MIRAI_OK;
+            if (status == MIRAI_OK)
+                status = mirai__link_wait(daemon->link, false, daemon->watch_fd, MIRAI__NEVER);
+            woken = true;
         } else if (status == MIRAI_OK) {
+            woken = false;
             status = handle(daemon, &frame);
             mirai__frame_fini(&frame);
         }
@@ -167,22 +182,53 @@ static void *control(void *argument)
     return NULL;
 }
 
+/* Our parent, if that is the host: its number can then mean no other process. */
+static int open_host(const mirai_daemon *daemon)
+{
+    pid_t host = daemon->session.host;
+    return host > 0 && getppid() == host ? (int)syscall(SYS_pidfd_open, host, 0) : -1;
+}
+
+static void close_fds(mirai_daemon *daemon)
+{
+    int *fds[] = {&daemon->wake_fd, &daemon->host_fd, &daemon->watch_fd};
+    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
+        if (*fds[i] >= 0) (void)close(*fds[i]);
+        *fds[i] = -1;
+    }
+}
+
+static mirai_status open_fds(mirai_daemon *daemon)
+{
+    daemon->host_fd = open_host(daemon);
+    daemon->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    daemon->watch_fd = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event event = {.events = EPOLLIN};
+    bool ok = daemon->wake_fd >= 0 && daemon->watch_fd >= 0 &&
+              epoll_ctl(daemon->watch_fd, EPOLL_CTL_ADD, daemon->wake_fd, &event) == 0 &&
+              (daemon->host_fd < 0 ||
+               epoll_ctl(daemon->watch_fd, EPOLL_CTL_ADD, daemon->host_fd, &event) == 0);
+    if (ok) return MIRAI_OK;
+    mirai_status status = mirai__fail_errno(errno, "watching the host");
+    close_fds(daemon);
+    return status;
+}
+
 mirai_status mirai__control_start(mirai_daemon *daemon, mirai__channel *channel)
 {
-    daemon->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (daemon->wake_fd < 0) {
-        int error = errno;
+    mirai_status status = open_fds(daemon);
+    if (status != MIRAI_OK) {
         channel->ops->free(channel);
-        return mirai__fail_errno(error, "eventfd");
+        return status;
     }
     mirai__link *link = mirai__link_new(channel, &mirai__limits_local);
-    mirai_status status = link == NULL ? MIRAI_E_NOMEM : MIRAI_OK;
+    status = link == NULL ? MIRAI_E_NOMEM : MIRAI_OK;
     daemon->link = link;
     if (status == MIRAI_OK) status = mirai__thread_start(&daemon->control, "mirai-control", control, daemon);
     if (status == MIRAI_OK) return MIRAI_OK;
     mirai__link_free(link);
     daemon->link = NULL;
-    (void)close(daemon->wake_fd);
+    close_fds(daemon);
     return status;
 }
 
@@ -198,5 +244,5 @@ void mirai__control_stop(mirai_daemon *daemon)
     (void)pthread_join(daemon->control, NULL);
     mirai__link_free(daemon->link);
     daemon->link = NULL;
-    (void)close(daemon->wake_fd);
+    close_fds(daemon);
 }

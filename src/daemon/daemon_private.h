@@ -19,6 +19,8 @@ struct mirai_daemon {
     mirai__link *link;      /* receiving: control thread; sending: under `sending` */
     pthread_t control;
     int wake_fd;             /* readable: the control thread is to end */
+    int host_fd;             /* readable: the host is dead; -1: not known to be a parent of ours */
+    int watch_fd;            /* readable: one of these two is */
     pthread_mutex_t sending; /* one frame is written at a time; no other lock is taken under it */
 
     pthread_mutex_t lock; /* guards what follows, and on_cancel of the present job */

@@ -18,7 +18,7 @@
 #include <miraicore/daemon.h>
 
 static const char *const variables[] = {"MIRAI_DAEMON_FD", "MIRAI_DAEMON_URL", "MIRAI_TOKEN_FD",
-                                        "MIRAI_DAEMON_LAUNCH", "MIRAI_DAEMON_SELF"};
+                                        "MIRAI_DAEMON_LAUNCH", "MIRAI_DAEMON_SELF", "MIRAI_DAEMON_HOST"};
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool is_daemon; /* written in `once` */
@@ -99,6 +99,8 @@ static mirai_status read_all(mirai__session *out)
 {
     const char *launch = getenv("MIRAI_DAEMON_LAUNCH"), *url = getenv("MIRAI_DAEMON_URL");
     out->launch = launch == NULL ? 0 : strtoull(launch, NULL, 10);
+    const char *host = getenv("MIRAI_DAEMON_HOST");
+    out->host = host == NULL ? 0 : (int32_t)strtol(host, NULL, 10);
     out->is_self = getenv("MIRAI_DAEMON_SELF") != NULL;
     if (getenv("MIRAI_DAEMON_FD") != NULL) return read_socket(out);
     MIRAI_TRY(read_token(out->token));

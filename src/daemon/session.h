@@ -16,6 +16,7 @@ typedef struct mirai__session {
     char *url;                        /* owned by the taker */
     uint8_t token[MIRAI__TOKEN_SIZE]; /* zeros without an address */
     uint64_t launch;                  /* MIRAI_DAEMON_LAUNCH */
+    int32_t host;                     /* MIRAI_DAEMON_HOST: process of a host on this machine; 0: unknown */
     bool is_self;                     /* MIRAI_DAEMON_SELF: the host started its own program */
 } mirai__session;
 

@@ -22,6 +22,7 @@ typedef struct attempt {
     char *program;
     char *url_entry;
     char launch_entry[48];
+    char host_entry[40];
     char **environment;
     int token_fd;   /* read end, with the token in it */
     int error_read; /* the host's end of the pipe of stderr */
@@ -81,8 +82,9 @@ static mirai_status make_environment(attempt *attempt, const mirai__spawn *spawn
                 token_entry[] = "MIRAI_TOKEN_FD=3";
     (void)snprintf(attempt->launch_entry, sizeof attempt->launch_entry, "MIRAI_DAEMON_LAUNCH=%" PRIu64,
                    spawn->launch);
-    char *entries[4] = {attempt->launch_entry};
-    size_t count = 1;
+    (void)snprintf(attempt->host_entry, sizeof attempt->host_entry, "MIRAI_DAEMON_HOST=%ld", (long)getpid());
+    char *entries[5] = {attempt->launch_entry, attempt->host_entry};
+    size_t count = 2;
     if (is_self) entries[count++] = self_entry;
     if (spawn->socket >= 0) {
         entries[count++] = socket_entry;
