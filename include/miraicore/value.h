@@ -244,7 +244,7 @@ MIRAI_API MIRAI_NODISCARD mirai_value *mirai_reference(const char *class_name, v
  * @param class_name  borrowed; the most specific class, such as "io_error". NULL: "error".
  * @param code        any number that says which error; MIRAI_E_USER if you have none.
  * @param format      borrowed; printf-like message.
- * @return owned, release with mirai_value_release(); NULL when out of memory.
+ * @return owned, release with mirai_value_release(); NULL on bad arguments or out of memory.
  * @thread any   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD mirai_value *mirai_error(const char *class_name, int32_t code,

@@ -69,6 +69,22 @@ static mirai_status print_point(void *object, mirai_text *text, void *context)
     return status;
 }
 
+/* Fetches the key that is being fetched, as a second thread might; "itself" gives the reference. */
+static mirai_value *get_twice(void *object, const char *key, void *context)
+{
+    mirai_value **reference = object;
+    (void)context;
+    if (strcmp(key, "itself") == 0) return mirai_value_ref(*reference);
+    static int is_inside;
+    if (!is_inside) {
+        is_inside = 1;
+        (void)mirai_value_get(*reference, key);
+        is_inside = 0;
+        return mirai_int(2);
+    }
+    return mirai_int(1);
+}
+
 /* Prints itself, twice: without a bound this would never end. */
 static mirai_status print_mirror(void *object, mirai_text *text, void *context)
 {
@@ -99,7 +115,8 @@ static int register_hooks(void **state)
     (void)state;
     mirai_refhook hook = MIRAI_REFHOOK_INIT;
     hook.serialize = serialize_point;
-    mirai_refhook sized = hook, twins = hook, mirror = hook;
+    mirai_refhook sized = hook, twins = hook, mirror = hook, twice = hook;
+    twice.get = get_twice;
     mirror.print = print_mirror;
     hook.get = get_point;
     hook.equal = equal_points;
@@ -107,6 +124,7 @@ static int register_hooks(void **state)
     sized.size = size_of_point;
     twins.identity = identity_of_point;
     return mirai_refhook_register("point", &hook) != MIRAI_OK ||
+           mirai_refhook_register("twice", &twice) != MIRAI_OK ||
            mirai_refhook_register("mirror", &mirror) != MIRAI_OK ||
            mirai_refhook_register("sized", &sized) != MIRAI_OK ||
            mirai_refhook_register("twin", &twins) != MIRAI_OK;
@@ -198,6 +216,17 @@ static void test_reference__keeps_nothing_when_memory_runs_out(void **state)
         assert_null(missing);
     }
     assert_int_equal(mirai_value_int_or(mirai_value_get(reference, "x"), 0), 3);
+    mirai_value_release(reference);
+}
+
+static void test_reference__keeps_what_was_fetched_first(void **state)
+{
+    (void)state;
+    mirai_value *reference = NULL;
+    reference = mirai_reference("twice", &reference, NULL, NULL);
+    assert_int_equal(mirai_value_int_or(mirai_value_get(reference, "key"), 0), 1);
+    assert_int_equal(mirai_value_int_or(mirai_value_get(reference, "key"), 0), 1);
+    assert_ptr_equal(mirai_value_get(reference, "itself"), reference);
     mirai_value_release(reference);
 }
 
@@ -322,6 +351,7 @@ int main(void)
         cmocka_unit_test(test_reference__releases_its_object_once),
         cmocka_unit_test(test_reference__is_reached_into),
         cmocka_unit_test(test_reference__keeps_nothing_when_memory_runs_out),
+        cmocka_unit_test(test_reference__keeps_what_was_fetched_first),
         cmocka_unit_test(test_reference__is_reached_into_by_threads),
         cmocka_unit_test(test_reference__is_compared_by_hooks),
         cmocka_unit_test(test_reference__is_printed_by_hooks),

@@ -182,6 +182,54 @@ static void test_value_array__every_element_lies_inside(void **state)
     }
 }
 
+static uint32_t roll(uint32_t *seed, uint32_t below)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return (*seed >> 16) % below;
+}
+
+/* Small arrays of all kinds against the plainest way to find each element. */
+static void test_value_array__agrees_with_a_plain_walk(void **state)
+{
+    (void)state;
+    uint8_t data[40], out[64], expected[64];
+    uint32_t seed = 1;
+    int good = 0;
+    for (size_t i = 0; i < sizeof(data); i++) data[i] = (uint8_t)i;
+    for (int round = 0; round < 20000; round++) {
+        int64_t shape[3], strides[3];
+        for (int i = 0; i < 3; i++) {
+            shape[i] = roll(&seed, 8) ? 1 + roll(&seed, 3) : 0;
+            strides[i] = (int64_t)roll(&seed, 13) - 6;
+        }
+        size_t offset = roll(&seed, 41), count = 0;
+        int is_inside = 1;
+        for (int64_t i = 0; i < shape[0]; i++)
+            for (int64_t j = 0; j < shape[1]; j++)
+                for (int64_t k = 0; k < shape[2]; k++, count++) {
+                    int64_t at =
+                        (int64_t)offset + 2 * (i * strides[0] + j * strides[1] + k * strides[2]);
+                    is_inside = is_inside && at >= 0 && at + 2 <= (int64_t)sizeof(data);
+                    if (is_inside) memcpy(expected + 2 * count, data + at, 2);
+                }
+        mirai_value *array = mirai_array_buffer(MIRAI_DTYPE_INT16, 3, shape, strides, offset,
+                                                mirai_buffer_copy(data, sizeof(data)));
+        assert_int_equal(array != NULL, is_inside);
+        if (!array) continue;
+        good++;
+        assert_int_equal(mirai_value_count(array), count);
+        assert_int_equal(mirai_value_copy_elements(array, out, 2 * count), MIRAI_OK);
+        assert_memory_equal(out, expected, 2 * count);
+        mirai_value *copy = mirai_array(MIRAI_DTYPE_INT16, 3, shape, out);
+        assert_int_equal(mirai_value_equal(array, copy), 1);
+        if (mirai_value_is_contiguous(array) && count)
+            assert_memory_equal(mirai_value_data(array), expected, 2 * count);
+        mirai_value_release(array);
+        mirai_value_release(copy);
+    }
+    assert_true(good > 1000);
+}
+
 static void test_value_array__may_lie_unaligned(void **state)
 {
     (void)state;
@@ -239,6 +287,7 @@ int main(void)
         cmocka_unit_test(test_value_array__reads_by_strides),
         cmocka_unit_test(test_value_array__copies_elements_of_any_size),
         cmocka_unit_test(test_value_array__every_element_lies_inside),
+        cmocka_unit_test(test_value_array__agrees_with_a_plain_walk),
         cmocka_unit_test(test_value_array__may_lie_unaligned),
         cmocka_unit_test(test_value_array__takes_its_buffer_also_on_failure),
     };

@@ -304,6 +304,34 @@ static void test_value_text__large_arrays_show_their_ends(void **state)
           "   19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29]\n");
 }
 
+static void test_value_text__arrays_of_every_dtype(void **state)
+{
+    (void)state;
+    const int64_t two[] = {2};
+    uint8_t ones[32];
+    memset(ones, 0xff, sizeof(ones));
+    const struct {
+        mirai_dtype dtype;
+        const char *text;
+    } cases[] = {
+        {MIRAI_DTYPE_INT8, "array int8 [2]: [-1, -1]\n"},
+        {MIRAI_DTYPE_INT16, "array int16 [2]: [-1, -1]\n"},
+        {MIRAI_DTYPE_INT32, "array int32 [2]: [-1, -1]\n"},
+        {MIRAI_DTYPE_INT64, "array int64 [2]: [-1, -1]\n"},
+        {MIRAI_DTYPE_UINT8, "array uint8 [2]: [255, 255]\n"},
+        {MIRAI_DTYPE_UINT16, "array uint16 [2]: [65535, 65535]\n"},
+        {MIRAI_DTYPE_UINT32, "array uint32 [2]: [4294967295, 4294967295]\n"},
+        {MIRAI_DTYPE_BFLOAT16, "array bfloat16 [2]: [nan, nan]\n"},
+        {MIRAI_DTYPE_COMPLEX32, "array complex32 [2]: [nan+nani, nan+nani]\n"},
+        {MIRAI_DTYPE_COMPLEX128, "array complex128 [2]: [nan+nani, nan+nani]\n"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+        check(mirai_array(cases[i].dtype, 1, two, ones), cases[i].text);
+    const double large[] = {123456789.5, 0.123456789};
+    check(mirai_array(MIRAI_DTYPE_FLOAT64, 1, two, large),
+          "array float64 [2]: [123456790.0, 0.123457]\n");
+}
+
 static size_t lines_of(const char *text)
 {
     size_t lines = 0;
@@ -363,7 +391,7 @@ static void test_value_text__errors_tell_what_happened(void **state)
 static void test_value_text__depth_and_lines_are_bounded(void **state)
 {
     (void)state;
-    mirai_value *value = mirai_int(1);
+    mirai_value *value = mirai_error("x", 1, "m");
     for (int i = 0; i < 100000; i++)
         value = i % 2 ? mirai_dict_of("in", value, MIRAI_END) : mirai_list_of(value, MIRAI_END);
     char *text = NULL;
@@ -420,6 +448,7 @@ int main(void)
         cmocka_unit_test(test_value_text__lists_go_on_a_line_or_below),
         cmocka_unit_test(test_value_text__long_lists_and_dicts_are_abridged),
         cmocka_unit_test(test_value_text__arrays_have_a_header),
+        cmocka_unit_test(test_value_text__arrays_of_every_dtype),
         cmocka_unit_test(test_value_text__large_arrays_show_their_ends),
         cmocka_unit_test(test_value_text__arrays_of_any_shape_stay_short),
         cmocka_unit_test(test_value_text__errors_tell_what_happened),
