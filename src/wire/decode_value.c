@@ -1,5 +1,5 @@
 /*
- * decode_value: a tree of values from CBOR (FORMAT.md sections 3 to 6). Part of one decode, on its
+ * decode_value: a tree of values from CBOR (FORMAT.md sections 3 to 7). Part of one decode, on its
  * thread.
  *
  * Values gather on a stack until their container is complete: so nothing is allocated for what a

@@ -1,5 +1,5 @@
 /*
- * encode_value: a tree of values to CBOR (FORMAT.md sections 3 to 6). Part of one encode, on its
+ * encode_value: a tree of values to CBOR (FORMAT.md sections 3 to 7). Part of one encode, on its
  * thread. Recursion is as deep as the tree, which is bounded.
  */
 #include <string.h>

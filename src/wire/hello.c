@@ -1,5 +1,5 @@
 /*
- * hello: the record of a daemon's first frame (FORMAT.md section 7). Stateless; any thread.
+ * hello: the record of a daemon's first frame (FORMAT.md section 8). Stateless; any thread.
  * What a stranger sends is read here: the size first, then the token, and only then all else.
  */
 #include <string.h>
