@@ -311,6 +311,12 @@ class Parser
         }
         if (!is_number(a) || !is_number(b)) error("only numbers can be calculated with");
         if (a.kind == Argument::FLOAT || b.kind == Argument::FLOAT) return floats(op, a, b);
+        return integers(op, a, b);
+    }
+
+    Argument integers(char op, const Argument &a, const Argument &b) const
+    {
+        Argument result;
         result.kind = Argument::INT;
         bool is_bad = false;
         switch (op) {

@@ -83,6 +83,18 @@ bool to_scalar(const mirai_value *value, const c10::Type &type, c10::IValue *out
     }
 }
 
+c10::IValue to_container(const mirai_value *value, const c10::TypePtr &type, const std::string &where, int depth)
+{
+    bool is_list = mirai_value_type(value) == MIRAI_TYPE_LIST;
+    if (type->kind() == c10::TypeKind::ListType && is_list)
+        return to_list(value, type->castRaw<c10::ListType>()->getElementType(), where, depth);
+    if (type->kind() == c10::TypeKind::TupleType && is_list)
+        return to_tuple(value, *type->castRaw<c10::TupleType>(), where, depth);
+    if (type->kind() == c10::TypeKind::DictType && !is_list)
+        return to_dict(value, *type->castRaw<c10::DictType>(), where, depth);
+    no_fit(value, *type, where);
+}
+
 c10::IValue to_ivalue(const mirai_value *value, const c10::TypePtr &type, const std::string &where, int depth)
 {
     if (++depth > depth_max) fail(MIRAI_E_LIMIT, "argument %s is nested too deeply", where.c_str());
@@ -96,12 +108,7 @@ c10::IValue to_ivalue(const mirai_value *value, const c10::TypePtr &type, const 
         if (const at::Tensor *tensor = find_tensor(value)) return *tensor;
         if (given == MIRAI_TYPE_ARRAY) return tensor_from_value(value);
     }
-    if (type->kind() == c10::TypeKind::ListType && given == MIRAI_TYPE_LIST)
-        return to_list(value, type->castRaw<c10::ListType>()->getElementType(), where, depth);
-    if (type->kind() == c10::TypeKind::TupleType && given == MIRAI_TYPE_LIST)
-        return to_tuple(value, *type->castRaw<c10::TupleType>(), where, depth);
-    if (type->kind() == c10::TypeKind::DictType && given == MIRAI_TYPE_DICT)
-        return to_dict(value, *type->castRaw<c10::DictType>(), where, depth);
+    if (given == MIRAI_TYPE_LIST || given == MIRAI_TYPE_DICT) return to_container(value, type, where, depth);
     c10::IValue scalar;
     if (to_scalar(value, *type, &scalar)) return scalar;
     no_fit(value, *type, where);
@@ -143,15 +150,8 @@ std::vector<c10::IValue> to_stack(const mirai_value *args, const c10::FunctionSc
     return stack;
 }
 
-mirai_value *from_ivalue(const c10::IValue &value, int depth)
+static mirai_value *from_container(const c10::IValue &value, int depth)
 {
-    if (++depth > depth_max) fail(MIRAI_E_LIMIT, "the result is nested too deeply");
-    if (value.isNone()) return mirai_null();
-    if (value.isTensor()) return value.toTensor().defined() ? wrap_tensor(value.toTensor()) : mirai_null();
-    if (value.isBool()) return mirai_bool(value.toBool());
-    if (value.isInt()) return mirai_int(value.toInt());
-    if (value.isDouble()) return mirai_float(value.toDouble());
-    if (value.isString()) return mirai_string_n(value.toStringRef().data(), value.toStringRef().size());
     Items items;
     if (value.isList()) {
         for (const c10::IValue &item : value.toListRef()) items.add(from_ivalue(item, depth));
@@ -170,6 +170,18 @@ mirai_value *from_ivalue(const c10::IValue &value, int depth)
         return items.dict();
     }
     fail(MIRAI_E_TYPE, "a result of type %s cannot be converted", value.tagKind().c_str());
+}
+
+mirai_value *from_ivalue(const c10::IValue &value, int depth)
+{
+    if (++depth > depth_max) fail(MIRAI_E_LIMIT, "the result is nested too deeply");
+    if (value.isNone()) return mirai_null();
+    if (value.isTensor()) return value.toTensor().defined() ? wrap_tensor(value.toTensor()) : mirai_null();
+    if (value.isBool()) return mirai_bool(value.toBool());
+    if (value.isInt()) return mirai_int(value.toInt());
+    if (value.isDouble()) return mirai_float(value.toDouble());
+    if (value.isString()) return mirai_string_n(value.toStringRef().data(), value.toStringRef().size());
+    return from_container(value, depth);
 }
 
 } // namespace mirai_torch

@@ -57,8 +57,12 @@ Arguments::Arguments(const Line &line, const char *signature) : line_(line)
     }
     if (line.positional.size() > position)
         error("%zu arguments are given, %zu is the most", line.positional.size(), position);
-    if (named == line.keyword.size()) return;
-    for (const auto &pair : line.keyword) {
+    if (named < line.keyword.size()) check_names();
+}
+
+void Arguments::check_names() const
+{
+    for (const auto &pair : line_.keyword) {
         bool is_known = false;
         for (const auto &bound : bound_) is_known = is_known || bound.first == pair.first;
         if (!is_known) error("there is no argument \"%s\"", pair.first.c_str());
@@ -72,38 +76,35 @@ static bool is_ints(const Argument &argument)
     return argument.kind == Argument::TUPLE && !argument.items.empty();
 }
 
-void Arguments::bind(const std::string &name, const std::string &full_kind, Argument argument)
+/* Whether an argument is of a kind of the signatures; ints become tuples and floats where these are asked for. */
+static bool fits(Argument &argument, const std::string &kind)
 {
-    std::string kind = full_kind;
-    bool may_be_none = kind.back() == '?', fits = false;
-    if (may_be_none) kind.pop_back();
-    size_t length = kind == "int1" ? 1 : kind == "int2" ? 2 : 0;
-
-    if (argument.kind == Argument::UNKNOWN || (may_be_none && argument.kind == Argument::NONE)) {
-        fits = true;
-    } else if (length > 0 || kind == "ints") {
-        if (argument.kind == Argument::INT) {
-            Argument tuple;
-            tuple.kind = Argument::TUPLE;
-            tuple.items.assign(length > 0 ? length : 1, argument);
-            argument = tuple;
-        }
-        fits = is_ints(argument) && (length == 0 || argument.items.size() == length);
-    } else if (kind == "int") {
-        fits = argument.kind == Argument::INT;
-    } else if (kind == "float") {
-        if (argument.kind == Argument::INT) {
-            argument.kind = Argument::FLOAT; /* TorchScript takes no int for a float */
+    if (kind == "int") return argument.kind == Argument::INT;
+    if (kind == "bool") return argument.kind == Argument::BOOL;
+    if (kind == "str") return argument.kind == Argument::STRING;
+    if (kind == "float") {
+        if (argument.kind == Argument::INT) { /* TorchScript takes no int for a float */
+            argument.kind = Argument::FLOAT;
             argument.number = (double)argument.integer;
         }
-        fits = argument.kind == Argument::FLOAT;
-    } else if (kind == "bool") {
-        fits = argument.kind == Argument::BOOL;
-    } else {
-        fits = argument.kind == Argument::STRING;
+        return argument.kind == Argument::FLOAT;
     }
-    if (!fits)
-        error("argument \"%s\" is %s, but should be %s", name.c_str(), argument.kind_text(), full_kind.c_str());
+    size_t length = kind == "int1" ? 1 : kind == "int2" ? 2 : 0;
+    if (argument.kind == Argument::INT) {
+        Argument tuple;
+        tuple.kind = Argument::TUPLE;
+        tuple.items.assign(length > 0 ? length : 1, argument);
+        argument = tuple;
+    }
+    return is_ints(argument) && (length == 0 || argument.items.size() == length);
+}
+
+void Arguments::bind(const std::string &name, const std::string &kind, Argument argument)
+{
+    bool may_be_none = kind.back() == '?';
+    bool is_known = argument.kind != Argument::UNKNOWN && !(may_be_none && argument.kind == Argument::NONE);
+    if (is_known && !fits(argument, may_be_none ? kind.substr(0, kind.size() - 1) : kind))
+        error("argument \"%s\" is %s, but should be %s", name.c_str(), argument.kind_text(), kind.c_str());
     has_unknown_ = has_unknown_ || argument.kind == Argument::UNKNOWN;
     for (const Argument &item : argument.items) has_unknown_ = has_unknown_ || item.kind == Argument::UNKNOWN;
     bound_.emplace_back(name, std::move(argument));

@@ -74,6 +74,7 @@ class Arguments
 
   private:
     const Argument &get(const char *name) const;
+    void check_names() const;
     void bind(const std::string &name, const std::string &kind, Argument argument);
 
     const Line &line_;

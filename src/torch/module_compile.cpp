@@ -16,6 +16,7 @@
 #include <torch/csrc/jit/serialization/import.h>
 
 #include "ivalue.h"
+#include "compiling.h"
 #include "source_check.h"
 
 namespace mirai_torch {
@@ -26,23 +27,6 @@ struct Compiled {
 
 static const char layers_file[] = "miraicore.layers";
 static const char source_file[] = "miraicore.source";
-
-/* Words of libtorch's compiler, as a failure of ours. */
-template <class Body> static auto compiling(Body &&body)
-{
-    try {
-        return body();
-    } catch (const Failure &) {
-        throw;
-    } catch (const c10::Error &error) {
-        fail(MIRAI_E_INVALID, "source does not compile: %s", error.what_without_backtrace());
-    } catch (const std::bad_alloc &) {
-        throw;
-    } catch (const std::exception &error) {
-        const char *words = error.what();
-        fail(MIRAI_E_INVALID, "source does not compile: %s", words + (*words == '\n'));
-    }
-}
 
 void check_source(const char *source)
 {

@@ -88,33 +88,41 @@ static void read_group(Optimizer &optimizer, const mirai_value *group)
     add_group(optimizer, std::move(tensors), std::move(made));
 }
 
-/* What a step reads of the state must be there, and fit the parameter. */
-static void check_state(const Fields &fields, const Field &field, const at::Tensor &parameter,
-                        OptimizerOptions &options, Kind kind)
+/* Whether a step reads a tensor of the state whenever there is state. */
+static bool is_read(const Field &field, const Fields &options)
 {
-    bool is_needed = field.is_needed;
-    std::string name = field.name;
-    for (const Field &option : option_fields(kind, options)) {
-        std::string other = option.name;
-        if ((other == "amsgrad" && *option.flag && name == "max_exp_avg_sq") ||
-            (other == "centered" && *option.flag && name == "grad_avg") ||
-            (other == "momentum" && *option.number > 0 && name == "momentum_buffer"))
-            is_needed = true;
-    }
-    if (field.integer && *field.integer < 0) fail(MIRAI_E_DECODE, "a state's \"%s\" is negative", field.name);
-    if (!field.tensor) return;
+    struct Pair {
+        const char *option, *tensor;
+    };
+    static const Pair pairs[] = {
+        {"amsgrad", "max_exp_avg_sq"}, {"centered", "grad_avg"}, {"momentum", "momentum_buffer"}};
+    for (const Pair &pair : pairs)
+        for (const Field &option : options)
+            if (pair.option == std::string(option.name) && pair.tensor == std::string(field.name) &&
+                (option.flag ? *option.flag : *option.number > 0))
+                return true;
+    return field.is_needed;
+}
+
+/* What a step reads must be there, and fit the parameter. */
+static void check_tensor(const Field &field, const at::Tensor &parameter, const Fields &options)
+{
     if (!field.tensor->defined()) {
-        if (is_needed) fail(MIRAI_E_DECODE, "a state lacks \"%s\"", field.name);
+        if (is_read(field, options)) fail(MIRAI_E_DECODE, "a state lacks \"%s\"", field.name);
         return;
     }
     if (why_not_plain(*field.tensor) || !field.tensor->sizes().equals(parameter.sizes()) ||
         field.tensor->scalar_type() != parameter.scalar_type() || field.tensor->requires_grad())
         fail(MIRAI_E_DECODE, "a state's \"%s\" does not fit its parameter %s", field.name,
              describe(parameter).c_str());
-    for (const Field &other : fields) /* a step writes them all: they may not be one */
-        if (other.tensor && other.tensor != field.tensor && other.tensor->defined() &&
-            other.tensor->is_same(*field.tensor))
-            fail(MIRAI_E_DECODE, "a state's \"%s\" and \"%s\" are one tensor", field.name, other.name);
+}
+
+static void check_state(const Fields &fields, const at::Tensor &parameter, const Fields &options)
+{
+    for (const Field &field : fields) {
+        if (field.integer && *field.integer < 0) fail(MIRAI_E_DECODE, "a state's \"%s\" is negative", field.name);
+        if (field.tensor) check_tensor(field, parameter, options);
+    }
 }
 
 static void read_state(Optimizer &optimizer, const mirai_value *item)
@@ -140,7 +148,7 @@ static void read_state(Optimizer &optimizer, const mirai_value *item)
             if (field.tensor && given) *field.tensor = tensor_of(given, field.name);
         }
         if (used != mirai_value_count(item)) fail(MIRAI_E_DECODE, "a state has unknown fields");
-        for (const Field &field : fields) check_state(fields, field, parameter, group.options(), optimizer.kind);
+        check_state(fields, parameter, option_fields(optimizer.kind, group.options()));
         return put_state(optimizer, parameter, std::move(state));
     }
     fail(MIRAI_E_DECODE, "a state's index is beyond the parameters");

@@ -10,6 +10,7 @@
 #include <torch/csrc/jit/api/compilation_unit.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
 
+#include "compiling.h"
 #include "ivalue.h"
 #include "source_check.h"
 
@@ -47,16 +48,7 @@ static Unit find_cached(const std::string &source)
 static Unit compile_text(const char *source)
 {
     check_depth(source);
-    try {
-        return torch::jit::compile(source);
-    } catch (const c10::Error &error) {
-        fail(MIRAI_E_INVALID, "source does not compile: %s", error.what_without_backtrace());
-    } catch (const std::bad_alloc &) {
-        throw;
-    } catch (const std::exception &error) {
-        const char *words = error.what();
-        fail(MIRAI_E_INVALID, "source does not compile: %s", words + (*words == '\n'));
-    }
+    return compiling([&] { return torch::jit::compile(source); });
 }
 
 static Unit unit_of(const char *source)
