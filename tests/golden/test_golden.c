@@ -178,6 +178,32 @@ static void test_golden__malformed_streams_are_refused(void **state)
     }
 }
 
+static char format[FILE_MAX];
+
+static void check_section(const char *name, const char *section)
+{
+    char chapter[16], part[16];
+    (void)snprintf(chapter, sizeof chapter, "\n## %s. ", section);
+    (void)snprintf(part, sizeof part, "\n### %s ", section);
+    if (!strstr(format, chapter) && !strstr(format, part))
+        fail_msg("%s: FORMAT.md has no section %s", name, section);
+}
+
+static void test_golden__every_file_belongs_to_a_section(void **state)
+{
+    (void)state;
+    FILE *file = fopen(FORMAT_FILE, "r");
+    assert_non_null(file);
+    format[fread(format, 1, sizeof format - 1, file)] = '\0';
+    (void)fclose(file);
+    for (size_t i = 0; i < golden_value_count; i++)
+        check_section(golden_values[i].name, golden_values[i].section);
+    for (size_t i = 0; i < golden_body_count; i++)
+        check_section(golden_bodies[i].name, golden_bodies[i].section);
+    for (size_t i = 0; i < golden_stream_count; i++)
+        check_section(golden_streams[i].name, golden_streams[i].section);
+}
+
 static void store(const char *folder, const char *name, const bytes *in)
 {
     char path[4096];
@@ -218,6 +244,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_golden__values_are_read_and_written_alike),
         cmocka_unit_test(test_golden__malformed_bodies_are_refused),
         cmocka_unit_test(test_golden__malformed_streams_are_refused),
+        cmocka_unit_test(test_golden__every_file_belongs_to_a_section),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -202,6 +202,39 @@ static void test_encode__deep_trees_are_refused(void **state)
     mirai__segment_release(segment);
 }
 
+/* Takes value. */
+static void assert_too_much(mirai_value *value)
+{
+    mirai__segment *none = NULL;
+    assert_non_null(value);
+    assert_int_equal(mirai__encode(value, NULL, 0, &none), MIRAI_E_LIMIT);
+    assert_null(none);
+    mirai_value_release(value);
+}
+
+static void test_encode__more_than_a_reader_takes_is_refused(void **state)
+{
+    (void)state;
+    static const uint8_t memory[1];
+    int64_t many[] = {1ll << 41}, still[] = {0};
+    /* Claims to be so large; nobody looks. */
+    mirai_buffer *huge = mirai_buffer_adopt(memory, (1ull << 40) + 1, NULL, NULL, NULL);
+    assert_too_much(mirai_bytes_buffer(huge));
+    assert_too_much(
+        mirai_array_buffer(MIRAI_DTYPE_UINT8, 1, many, still, 0, mirai_buffer_copy("", 1)));
+
+    enum { COUNT = (1 << 20) + 1, WINDOW = 513 };
+    mirai_buffer *buffer = mirai_buffer_new(NULL, COUNT + WINDOW);
+    mirai_value **items = malloc(COUNT * sizeof(mirai_value *));
+    assert_non_null(items);
+    for (size_t i = 0; i < COUNT; i++)
+        items[i] = mirai_bytes_buffer(mirai_buffer_slice(buffer, i, WINDOW));
+    mirai_value *list = mirai_list(items, COUNT);
+    free(items);
+    mirai_buffer_release(buffer);
+    assert_too_much(list);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +246,7 @@ int main(void)
         cmocka_unit_test(test_encode__a_copy_is_isolated),
         cmocka_unit_test(test_encode__strided_arrays_are_packed),
         cmocka_unit_test(test_encode__deep_trees_are_refused),
+        cmocka_unit_test(test_encode__more_than_a_reader_takes_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
