@@ -112,7 +112,7 @@ int main(int argc, char **argv)
     const char *file = "fashion_mnist.model";
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--quick") == 0)
-            images = 10000, epochs = 1;
+            images = 30000, epochs = 1;
         else if (strcmp(argv[i], "--save") == 0 && i + 1 < argc)
             file = argv[++i];
         else
