@@ -45,7 +45,7 @@ struct mirai_pool {
 
     mirai__map remotes;   /* id -> mirai__remote */
     mirai__map strangers; /* id -> mirai__stranger */
-    mirai__list lingering;  /* dead remotes whose link has not ended */
+    mirai__list lingering;  /* dead remotes whose link has not ended, and the reverse */
     struct mirai__listener *listener; /* NULL: daemons inherit their socket */
     uint8_t token[MIRAI__TOKEN_SIZE];
 

@@ -18,7 +18,7 @@
 #include "everywhere.h"
 #include "handle.h"
 
-enum { STRAYS_MAX = 16, LINGER_MS = 1000 };
+enum { STRAYS_MAX = 16, LINGER_MS = 1000, CUT_OFF_MS = 250, LEAVE_MS = 5000 };
 
 static _Atomic uint64_t last_remote_id;
 
@@ -131,13 +131,23 @@ static void rewatch(mirai_pool *pool, mirai__remote *remote)
     mirai__engine_rewatch(pool, mirai__link_fd(remote->link), events, MIRAI__SOURCE_LINK, remote->id);
 }
 
+/* Its connection has ended or broken. Most likely it is dying, and its death will say of what: it gets a moment. */
+static void cut_off(mirai_pool *pool, mirai__remote *remote, const char *fault)
+{
+    mirai__sched_daemon_leaving(&pool->sched, &remote->sched, mirai__now_ms());
+    if (remote->killed || !mirai__list_is_empty(&remote->lingering)) return;
+    remote->cut = fault;
+    remote->linger_until = mirai__deadline(remote->asked ? LEAVE_MS : CUT_OFF_MS);
+    mirai__list_append(&pool->lingering, &remote->lingering);
+}
+
 static void send(mirai_pool *pool, mirai__remote *remote, const mirai__frame *frame)
 {
     if (remote->link == NULL) return; /* it has ended; its death will settle what it had */
     if (mirai__link_send(remote->link, frame) == MIRAI_OK)
         rewatch(pool, remote);
     else
-        mirai__remote_kill(pool, remote, "its connection broke");
+        cut_off(pool, remote, "its connection broke");
 }
 
 void mirai__remote_run(mirai_pool *pool, mirai__remote *remote, const mirai__frame *job)
@@ -231,11 +241,13 @@ static const char *on_frame(mirai_pool *pool, mirai__remote *remote, mirai__fram
     case MIRAI__FRAME_RESULT: return on_result(pool, remote, frame);
     case MIRAI__FRAME_LEAVE:
         remote->asked = true;
-        mirai__sched_daemon_leaving(&pool->sched, &remote->sched, mirai__now_ms());
+        cut_off(pool, remote, "it said that it leaves, and did not");
         return NULL;
     default: return "it sent a frame that a daemon may not send";
     }
 }
+
+static const char closed[] = "it closed its connection";
 
 /* Read frames until there are no more. Returns why the link is of no more use; NULL when it goes on. */
 static const char *receive(mirai_pool *pool, mirai__remote *remote)
@@ -244,7 +256,7 @@ static const char *receive(mirai_pool *pool, mirai__remote *remote)
         mirai__frame frame;
         mirai_status status = mirai__link_receive(remote->link, &frame);
         if (status == MIRAI_E_AGAIN) return NULL;
-        if (status == MIRAI_E_CLOSED || status == MIRAI_E_CONNRESET) return "it closed its connection";
+        if (status == MIRAI_E_CLOSED || status == MIRAI_E_CONNRESET) return closed;
         if (status == MIRAI_E_NOMEM) return "there was no memory for its result";
         if (status == MIRAI_E_LIMIT) return "it sent more than is allowed";
         if (status != MIRAI_OK) return "it broke the protocol";
@@ -273,15 +285,15 @@ void mirai__remote_on_link(mirai_pool *pool, mirai__remote *remote)
             rewatch(pool, remote);
             return;
         }
-        fault = "its connection broke";
+        fault = closed;
     }
     unlink_remote(pool, remote);
-    if (!mirai__list_is_empty(&remote->lingering)) {
+    if (remote->process.reaped)
         bury(pool, remote);
-        return;
-    }
-    if (!remote->asked) mirai__remote_kill(pool, remote, fault);
-    mirai__sched_daemon_leaving(&pool->sched, &remote->sched, mirai__now_ms());
+    else if (fault == closed)
+        cut_off(pool, remote, fault);
+    else
+        mirai__remote_kill(pool, remote, fault);
 }
 
 void mirai__remote_on_output(mirai_pool *pool, mirai__remote *remote)
@@ -356,15 +368,30 @@ void mirai__remote_on_process(mirai_pool *pool, mirai__remote *remote)
         return;
     }
     remote->linger_until = mirai__deadline(LINGER_MS);
+    mirai__list_remove(&remote->lingering);
     mirai__list_append(&pool->lingering, &remote->lingering);
 }
 
-int64_t mirai__remote_expire(mirai_pool *pool, int64_t now)
+void mirai__remote_expire(mirai_pool *pool, int64_t now)
 {
-    while (!mirai__list_is_empty(&pool->lingering)) {
-        mirai__remote *oldest = mirai__list_entry(pool->lingering.next, mirai__remote, lingering);
-        if (oldest->linger_until > now) return oldest->linger_until;
-        bury(pool, oldest);
+    for (mirai__list *next, *at = pool->lingering.next; at != &pool->lingering; at = next) {
+        mirai__remote *remote = mirai__list_entry(at, mirai__remote, lingering);
+        next = at->next;
+        if (remote->linger_until > now) continue;
+        mirai__list_remove(at);
+        if (remote->process.reaped)
+            bury(pool, remote);
+        else
+            mirai__remote_kill(pool, remote, remote->cut);
     }
-    return MIRAI__NEVER;
+}
+
+int64_t mirai__remote_deadline(const mirai_pool *pool)
+{
+    int64_t soonest = MIRAI__NEVER;
+    for (const mirai__list *at = pool->lingering.next; at != &pool->lingering; at = at->next) {
+        const mirai__remote *remote = mirai__list_entry(at, mirai__remote, lingering);
+        if (remote->linger_until < soonest) soonest = remote->linger_until;
+    }
+    return soonest;
 }

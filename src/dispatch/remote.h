@@ -24,12 +24,14 @@ typedef struct mirai__remote {
     bool ready;   /* its HELLO was accepted */
     bool killed;  /* by us */
     bool asked;   /* CLOSE was sent */
+    const char *cut;   /* how its connection ended while it lived */
     const char *fault; /* why we killed it; constant text; NULL: we did not, or it was asked to leave */
     uint32_t strays;   /* results that matched no attempt */
     uint64_t jobs;     /* results received */
     int64_t started;   /* now_ms */
     uint64_t task_id;  /* of the attempt at hand; 0: none or a setup */
-    mirai__list lingering; /* in pool->lingering: dead, but bytes of it may still be on their way */
+    mirai__list lingering; /* in pool->lingering: dead, but bytes of it may still be on their way; or its
+                              connection broke, and it gets a moment to die of what broke it */
     int64_t linger_until;
     mirai__death death; /* once dead */
 } mirai__remote;
@@ -58,8 +60,9 @@ void mirai__remote_on_link(mirai_pool *pool, mirai__remote *remote);
 void mirai__remote_on_process(mirai_pool *pool, mirai__remote *remote);
 void mirai__remote_on_output(mirai_pool *pool, mirai__remote *remote);
 
-/* Bury the dead whose last bytes have not come in time; next deadline. */
-int64_t mirai__remote_expire(mirai_pool *pool, int64_t now);
+/* Bury the dead whose last bytes have not come in time, kill the cut off that live; when that is due next. */
+void mirai__remote_expire(mirai_pool *pool, int64_t now);
+int64_t mirai__remote_deadline(const mirai_pool *pool);
 
 /* Strangers: accept those that wait at the listener; hear one; drop those that took too long. */
 void mirai__stranger_accept(mirai_pool *pool);
