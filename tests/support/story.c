@@ -161,6 +161,19 @@ bool story_until_daemons(mirai_pool *pool, int64_t ready)
     return story_until(has_daemons, &want);
 }
 
+static bool has_lost(void *context)
+{
+    const wanted *want = context;
+    mirai_pool_status status = MIRAI_POOL_STATUS_INIT;
+    return mirai_pool_get_status(want->pool, &status) == MIRAI_OK && status.daemons_lost >= want->ready;
+}
+
+bool story_until_lost(mirai_pool *pool, int64_t lost)
+{
+    wanted want = {pool, lost};
+    return story_until(has_lost, &want);
+}
+
 static bool has_started(void *context)
 {
     return mirai_task_state(context) != MIRAI_TASK_QUEUED;

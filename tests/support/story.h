@@ -61,6 +61,7 @@ int64_t story_bound_ms(int64_t ms);
 /* Until condition(context) holds, looked at every few milliseconds; false when patience ends. */
 bool story_until(bool (*condition)(void *context), void *context);
 bool story_until_daemons(mirai_pool *pool, int64_t ready);
+bool story_until_lost(mirai_pool *pool, int64_t lost); /* at least so many daemons */
 bool story_until_running(mirai_task *task);
 bool story_until_file(const char *path); /* exists and is not empty */
 bool story_until_dead(pid_t pid);        /* gone, or a zombie */
