@@ -249,6 +249,7 @@ mirai_status mirai__decode_message(mirai__decoding *all, mirai__cbor body,
     if (!decoder.buffer_used) return MIRAI_E_NOMEM;
     mirai__message_init(&decoder.message);
     mirai_status status = read_message(&decoder);
+    if (all->said.status == MIRAI_OK) mirai__said_keep(&all->said, status);
     mirai__message_fini(&decoder.message);
     for (size_t i = 0; i < decoder.object_count; i++) mirai_value_release(decoder.objects[i]);
     mirai__free(decoder.objects);
@@ -294,5 +295,5 @@ mirai_status mirai__decode(mirai__segment *segment, mirai__hooks *overlay,
     mirai__free(all.stack);
     mirai__free(all.hooks);
     mirai__bytes_fini(&all.keys);
-    return status;
+    return status == MIRAI_OK ? MIRAI_OK : mirai__said_again(&all.said);
 }

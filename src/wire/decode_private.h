@@ -26,6 +26,7 @@ typedef struct mirai__decoding {
     mirai__bytes keys;   /* keys of dicts not complete yet, one after the other, each with a NUL */
     mirai__hook **hooks; /* those looked up; owned */
     size_t hook_count, hook_capacity;
+    mirai__said said; /* the first failure */
 } mirai__decoding;
 
 /* One message: the outermost or an embedded one. */

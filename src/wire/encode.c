@@ -167,6 +167,8 @@ mirai_status mirai__encode(const mirai_value *root, mirai__hooks *overlay, int f
     mirai__bytes_init(&values);
     mirai__segment *segment = NULL;
     mirai_status status = encode(&encoder, root, &body, &tree, &values, &segment);
+    mirai__said said;
+    mirai__said_keep(&said, status);
     mirai__bytes_fini(&body);
     mirai__bytes_fini(&tree);
     mirai__bytes_fini(&values);
@@ -174,5 +176,5 @@ mirai_status mirai__encode(const mirai_value *root, mirai__hooks *overlay, int f
     mirai__objects_fini(&encoder.objects);
     mirai__message_fini(&encoder.message);
     if (status == MIRAI_OK) *out = segment;
-    return status;
+    return mirai__said_again(&said);
 }

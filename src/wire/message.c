@@ -71,13 +71,25 @@ void *mirai_message_get(const mirai_message *message, const void *key)
     return present ? present->data : NULL;
 }
 
+void mirai__said_keep(mirai__said *said, mirai_status status)
+{
+    said->status = status;
+    if (status == MIRAI_OK) return;
+    const char *detail = mirai_error_detail();
+    size_t size = strnlen(detail, sizeof said->text - 1);
+    memcpy(said->text, detail, size);
+    said->text[size] = '\0';
+}
+
+mirai_status mirai__said_again(const mirai__said *said)
+{
+    return said->status == MIRAI_OK ? MIRAI_OK : mirai__fail(said->status, "%s", said->text);
+}
+
 mirai_status mirai__message_blame(const char *class_name, const char *verb)
 {
-    char said[512];
-    const char *detail = mirai_error_detail();
-    size_t size = strnlen(detail, sizeof said - 1);
-    memcpy(said, detail, size); /* the new text is written over the old one */
-    said[size] = '\0';
+    mirai__said said;
+    mirai__said_keep(&said, MIRAI_E_HOOK);
     return mirai__fail(MIRAI_E_HOOK, "refhook '%s' could not %s: %s", class_name, verb,
-                       size > 0 ? said : "it gave no reason");
+                       said.text[0] ? said.text : "it gave no reason");
 }

@@ -20,4 +20,13 @@ void mirai__message_fini(mirai_message *message); /* frees what is kept, newest 
  * say>". Clear the detail before the hook is called. */
 mirai_status mirai__message_blame(const char *class_name, const char *verb);
 
+/* The detail text across a clean-up in which foreign code may run, and change it. */
+typedef struct mirai__said {
+    mirai_status status;
+    char text[512];
+} mirai__said;
+
+void mirai__said_keep(mirai__said *said, mirai_status status);
+mirai_status mirai__said_again(const mirai__said *said); /* returns the status */
+
 #endif

@@ -22,6 +22,7 @@ static void release(void *object, void *context)
 {
     (void)context;
     thing *old = object;
+    (void)mirai_error_set(MIRAI_E_USER, "a release has spoken"); /* as foreign code may */
     things.live--;
     things.release++;
     mirai_value_release(old->content);

@@ -245,6 +245,12 @@ static void test_message__failing_hooks_fail_the_message(void **state)
         assert_non_null(strstr(mirai_error_detail(), "will not unpack"));
         assert_null(value);
         things.fail_unserialize = 0;
+        /* What was made before is released, and what is said is still why it failed. */
+        mirai__limits limits = mirai__limits_local;
+        limits.items = 5;
+        assert_int_equal(mirai__decode(segment, NULL, &limits, &value), MIRAI_E_LIMIT);
+        assert_non_null(strstr(mirai_error_detail(), "more than 5 values"));
+        assert_true(things.release > 0);
         assert_int_equal(things.live, 0);
         mirai__segment_release(segment);
     }
