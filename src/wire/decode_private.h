@@ -10,6 +10,10 @@
 #include "message.h"
 #include "message_private.h"
 
+/* Messages in messages: one level is what the library writes. A bound on the stack that reading
+ * takes. */
+enum { MIRAI__EMBEDDED_MAX = 16 };
+
 /* What has become of the number of an object. */
 enum { OBJECT_UNUSED = 0, OBJECT_USED = 1, OBJECT_CLAIMED = 2 };
 
@@ -17,8 +21,9 @@ enum { OBJECT_UNUSED = 0, OBJECT_USED = 1, OBJECT_CLAIMED = 2 };
 typedef struct mirai__decoding {
     const mirai__limits *limits;
     mirai__hooks *overlay;
-    uint32_t items; /* values that may still be read */
-    uint32_t reach; /* deepest place so far, through the objects that were referred to */
+    uint32_t items;    /* values that may still be read */
+    uint32_t embedded; /* messages around the one at hand */
+    uint32_t reach;    /* deepest place so far, through the objects that were referred to */
     /* Values read whose container is not complete yet; owned, so that a failure anywhere releases
      * each once. */
     mirai_value **stack;

@@ -194,8 +194,16 @@ static mirai_status read_segment(mirai__decoder *decoder, uint32_t depth)
     }
     const uint8_t *data = mirai__cbor_take(in, size);
     if (count > 0) memset(decoder->buffer_used + first, 1, count);
-    return mirai__decode_message(decoder->all, (mirai__cbor){data, data + size},
-                                 count > 0 ? decoder->buffers + first : NULL, count, depth + 1);
+    if (decoder->all->embedded == MIRAI__EMBEDDED_MAX) {
+        return mirai__fail(MIRAI_E_LIMIT, "messages are embedded more than %d deep",
+                           (int)MIRAI__EMBEDDED_MAX);
+    }
+    decoder->all->embedded++;
+    mirai_status status =
+        mirai__decode_message(decoder->all, (mirai__cbor){data, data + size},
+                              count > 0 ? decoder->buffers + first : NULL, count, depth + 1);
+    decoder->all->embedded--;
+    return status;
 }
 
 static mirai_status read_tagged(mirai__decoder *decoder, uint64_t tag, uint32_t depth)
