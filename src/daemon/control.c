@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -19,12 +20,25 @@
 #include "limits.h"
 #include "lock.h"
 
-enum { LEAVE_GRACE_MS = 5000 };
+/* BUSY_LOOK_MS: how often the connection is looked at while a job is out. poll() keeps a descriptor alive that the job
+ * has closed, so that nothing else would tell. */
+enum { LEAVE_GRACE_MS = 5000, BUSY_LOOK_MS = 500, HOST_DEATH_MS = 200 };
+
+/* A host that was killed has left its socket file behind, if its address is one. */
+static void remove_file(const mirai_daemon *daemon)
+{
+    static const char scheme[] = "ipc://";
+    const char *url = daemon->session.url;
+    if (url == NULL || daemon->host_fd < 0 || strncmp(url, scheme, strlen(scheme)) != 0) return;
+    struct pollfd dead = {.fd = daemon->host_fd, .events = POLLIN}; /* it may be dying still */
+    if (poll(&dead, 1, HOST_DEATH_MS) > 0 && (dead.revents & POLLIN)) (void)unlink(url + strlen(scheme));
+}
 
 /* Nothing that a job has started may outlive the host. A process that does not lead its group shares it with
  * others, whom it must not kill. */
-static _Noreturn void die(void)
+static _Noreturn void die(const mirai_daemon *daemon)
 {
+    remove_file(daemon);
     if (getpgrp() == getpid()) (void)kill(0, SIGKILL);
     _exit(MIRAI__EXIT_FAULT);
 }
@@ -43,7 +57,7 @@ mirai_status mirai__control_send(mirai_daemon *daemon, const mirai__frame *frame
     mirai_status status = mirai__link_send_all(daemon->link, frame, MIRAI__NEVER);
     (void)pthread_mutex_unlock(&daemon->sending);
     bool lost = status == MIRAI_E_CONNRESET || status == MIRAI_E_CLOSED;
-    if (lost && !is_leaving(daemon)) die();
+    if (lost && !is_leaving(daemon)) die(daemon);
     return status;
 }
 
@@ -117,14 +131,14 @@ static void guard_exit(mirai_daemon *daemon)
     for (;;) {
         int ready = poll(&wake, 1, mirai__until(deadline, mirai__now_ms()));
         if (ready > 0) return;
-        if (ready == 0) die();
+        if (ready == 0) die(daemon);
     }
 }
 
 static void end(mirai_daemon *daemon, mirai_status status)
 {
     if (status == MIRAI_E_CLOSED || status == MIRAI_E_CONNRESET) {
-        if (!is_leaving(daemon)) die();
+        if (!is_leaving(daemon)) die(daemon);
         guard_exit(daemon);
         return;
     }
@@ -156,7 +170,18 @@ static bool must_stop(mirai_daemon *daemon)
 static bool is_host_dead(const mirai_daemon *daemon)
 {
     struct pollfd dead = {.fd = daemon->host_fd, .events = POLLIN};
-    return daemon->host_fd >= 0 && poll(&dead, 1, 0) > 0;
+    return daemon->host_fd >= 0 && poll(&dead, 1, 0) > 0 && (dead.revents & POLLIN);
+}
+
+/* Until there is something to receive, or it is time to look. */
+static mirai_status wait_for_host(mirai_daemon *daemon)
+{
+    (void)pthread_mutex_lock(&daemon->lock);
+    bool busy = daemon->present != NULL;
+    (void)pthread_mutex_unlock(&daemon->lock);
+    int64_t deadline = busy ? mirai__deadline(BUSY_LOOK_MS) : MIRAI__NEVER;
+    mirai_status status = mirai__link_wait(daemon->link, false, daemon->watch_fd, deadline);
+    return status == MIRAI_E_TIMEDOUT ? MIRAI_OK : status;
 }
 
 static void *control(void *argument)
@@ -169,8 +194,7 @@ static void *control(void *argument)
         status = mirai__link_receive(daemon->link, &frame);
         if (status == MIRAI_E_AGAIN) {
             status = woken && is_host_dead(daemon) ? MIRAI_E_CLOSED : MIRAI_OK;
-            if (status == MIRAI_OK)
-                status = mirai__link_wait(daemon->link, false, daemon->watch_fd, MIRAI__NEVER);
+            if (status == MIRAI_OK) status = wait_for_host(daemon);
             woken = true;
         } else if (status == MIRAI_OK) {
             woken = false;
