@@ -9,16 +9,13 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
-#include <sys/eventfd.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "alloc.h"
 #include "command.h"
 #include "detail.h"
 #include "fault.h"
+#include "watch.h"
 
 #if defined(__GLIBC_PREREQ)
 #if __GLIBC_PREREQ(2, 34)
@@ -100,31 +97,6 @@ static mirai_status explain(int error, const char *path)
     return mirai__fail_errno(error, "starting \"%s\"", path);
 }
 
-static void kill_and_wait(pid_t pid)
-{
-    (void)kill(-pid, SIGKILL);
-    while (waitid(P_PID, (id_t)pid, NULL, WEXITED) != 0 && errno == EINTR) continue;
-}
-
-/* A host that lets its children be reaped by the kernel may have lost this one already; what is then readable at
- * once is no pidfd, and mirai__process_reap() will find nothing to reap. */
-static mirai_status watch(pid_t pid, mirai__process *out)
-{
-    int fd = -1;
-    if (mirai__fault())
-        errno = EMFILE;
-    else
-        fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (fd < 0 && errno == ESRCH) fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (fd < 0) {
-        int error = errno;
-        kill_and_wait(pid);
-        return mirai__fail_errno(error, "watching process %d", (int)pid);
-    }
-    *out = (mirai__process){.pid = pid, .pidfd = fd, .output_fd = -1};
-    return MIRAI_OK;
-}
-
 mirai_status mirai__child_start(const mirai__child *child, mirai__process *out)
 {
     char *found = NULL;
@@ -144,5 +116,5 @@ mirai_status mirai__child_start(const mirai__child *child, mirai__process *out)
     for (int i = 0; i < FILES; i++)
         if (is_copy[i]) (void)close(files[i]);
     mirai__free(found);
-    return status == MIRAI_OK ? watch(pid, out) : status;
+    return status == MIRAI_OK ? mirai__watch(pid, out) : status;
 }

@@ -27,6 +27,14 @@ static bool is_dead(const mirai__process *process)
     return poll(&poll_fd, 1, 0) == 1;
 }
 
+/* As waitid(): by the pidfd, which names no other process ever. */
+static int wait_now(const mirai__process *process, siginfo_t *info, int options)
+{
+    if (process->is_gone) return -1;
+    if (process->by_thread) return waitid(P_PID, (id_t)process->pid, info, WEXITED | WNOHANG | options);
+    return waitid(P_PIDFD, (id_t)process->pidfd, info, WEXITED | WNOHANG | options);
+}
+
 mirai_status mirai__process_reap(mirai__process *process, mirai__death *out)
 {
     *out = (mirai__death){.known = false, .exit_status = -1, .signal = 0};
@@ -35,11 +43,9 @@ mirai_status mirai__process_reap(mirai__process *process, mirai__death *out)
     /* Its number is its group's and is kept from others as long as it is a zombie: the last moment at which what
      * it left behind can be killed safely. */
     siginfo_t info = {.si_pid = 0};
-    if (waitid(P_PIDFD, (id_t)process->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
-        (void)kill(-process->pid, SIGKILL);
-        info.si_pid = 0;
-    }
-    int result = waitid(P_PIDFD, (id_t)process->pidfd, &info, WEXITED | WNOHANG);
+    if (wait_now(process, &info, WNOWAIT) == 0 && info.si_pid != 0) (void)kill(-process->pid, SIGKILL);
+    info.si_pid = 0;
+    int result = wait_now(process, &info, 0);
     if (result == 0 && info.si_pid == 0) return MIRAI_E_AGAIN; /* a debugger has yet to let it go */
     process->reaped = true;
     if (result != 0) return MIRAI_OK; /* somebody else reaped it */

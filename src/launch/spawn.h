@@ -36,6 +36,8 @@ typedef struct mirai__process {
     int pidfd;     /* readable when dead */
     int output_fd; /* non-blocking; what it writes on stderr; -1 when inherited */
     bool reaped;
+    bool is_gone;   /* somebody else reaped it before it could be watched */
+    bool by_thread; /* pidfd is an eventfd, written by a thread that waits */
 } mirai__process;
 
 /* E_NOENT: the command does not exist (found before or by the spawn); E_PERMISSION, E_NOFILES, E_NOMEM, E_SYSTEM. */

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -114,7 +115,8 @@ static void test_spawn__missing_command_is_named(void **state)
     assert_refused("/tmp", MIRAI_E_PERMISSION, "directory");
     assert_refused(script, MIRAI_E_PERMISSION, script);
     assert_int_equal(chmod(script, 0700), 0);
-    assert_refused(script, MIRAI_E_NOENT, "interpreter");
+    const char *preload = getenv("LD_PRELOAD"); /* valgrind does not tell why a spawn failed */
+    if (preload == NULL || strstr(preload, "vgpreload") == NULL) assert_refused(script, MIRAI_E_NOENT, "interpreter");
     assert_int_equal(unlink(script), 0);
 }
 
@@ -169,8 +171,11 @@ static void test_spawn__environment(void **state)
     assert_int_equal(setenv("MIRAI_DAEMON_FD", "99", 1), 0);
     assert_int_equal(setenv("MIRAI_TOKEN_FD", "98", 1), 0);
     assert_int_equal(setenv("MIRAI_MODULE_PATH", "kept", 1), 0);
-    assert_says("env | grep ^MIRAI_ | sort >&2",
-                "MIRAI_DAEMON_FD=3\nMIRAI_DAEMON_LAUNCH=77\nMIRAI_MODULE_PATH=kept");
+    char expected[128];
+    (void)snprintf(expected, sizeof expected,
+                   "MIRAI_DAEMON_FD=3\nMIRAI_DAEMON_HOST=%d\nMIRAI_DAEMON_LAUNCH=77\nMIRAI_MODULE_PATH=kept",
+                   (int)getpid());
+    assert_says("env | grep ^MIRAI_ | sort >&2", expected);
     (void)unsetenv("MIRAI_DAEMON_URL");
     (void)unsetenv("MIRAI_DAEMON_FD");
     (void)unsetenv("MIRAI_TOKEN_FD");
@@ -405,20 +410,26 @@ static void test_spawn__every_failure_is_clean(void **state)
     const char *const command[] = {"sh", "-c", "exit 0", NULL};
     const mirai__spawn spawn = {.command = command, .socket = -1, .url = "ipc:///tmp/x", .token = token};
     int before = open_fds();
-    mirai_status status = MIRAI_E_NOMEM;
-    for (int64_t n = 1; status != MIRAI_OK; n++) {
+    bool done = false;
+    int successes = 0;
+    for (int64_t n = 1; !done; n++) {
         mirai__process process;
         mirai__death death;
         mirai__fault_arm(n, false);
-        status = mirai__spawn_process(&spawn, &process);
+        mirai_status status = mirai__spawn_process(&spawn, &process);
+        done = mirai__fault_count() < n;
         mirai__fault_arm(0, false);
         if (status == MIRAI_OK) {
-            assert_true(n > 6);
+            successes++;
             assert_null(end_of(&process, &death));
+            assert_true(death.known);
+            assert_int_equal(death.exit_status, 0);
         }
-        assert_int_equal(open_fds(), before);
+        while (open_fds() != before) (void)sched_yield(); /* the thread that watches has one until it is gone */
         assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no child is left */
+        assert_true(n < 100);
     }
+    assert_int_equal(successes, 2); /* without any fault, and without a pidfd */
 }
 
 /* ---- which program ---- */
