@@ -39,6 +39,14 @@ missing_of()
 # Runs a command as root; "" as the way means that we are root.
 as_root() { ${way:+$way} env DEBIAN_FRONTEND=noninteractive "$@"; }
 
+# Installs "$@"; of what apt-get and dpkg say, shows sizes and errors only.
+install()
+{
+    { as_root apt-get -q -o Dpkg::Use-Pty=0 install -y --no-install-recommends "$@" </dev/null &&
+        echo "apt-get is done"; } |
+        awk '/^apt-get is done$/ { done = 1 } /^(Need to get|After this|Fetched|E:)/; END { exit !done }'
+}
+
 # How to become root: sets $way, or ends the script with the command that someone else has to run.
 find_way()
 {
@@ -79,7 +87,9 @@ missing=$(missing_of $wanted | tr ' ' '\n' | sort -u | tr '\n' ' ' | sed 's/^ */
 
 say "These Debian packages are missing: $missing"
 case " $missing " in
-*" libtorch-dev "*) say "(libtorch-dev is large: with all it needs 124 MB to download, 510 MB on disk.)" ;;
+*" libtorch-dev "*)
+    say "(libtorch-dev is large: 124 MB to download, and up to 340 MB with what a bare system lacks for it.)"
+    ;;
 esac
 find_way
 say "Installing them with apt-get${way:+ through $way}, without recommended packages."
@@ -89,11 +99,11 @@ if ! apt-get -qq -s install --no-install-recommends $missing >/dev/null 2>&1; th
     as_root apt-get -q update
 fi
 # shellcheck disable=SC2086
-if ! as_root apt-get -q install -y --no-install-recommends $missing; then
+if ! install $missing; then
     say "That failed; trying once more with fresh package lists."
     as_root apt-get -q update
     # shellcheck disable=SC2086
-    as_root apt-get -q install -y --no-install-recommends $missing
+    install $missing
 fi
 # shellcheck disable=SC2086
 left=$(missing_of $missing)
