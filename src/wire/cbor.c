@@ -196,7 +196,7 @@ mirai_status mirai__cbor_get(mirai__cbor *in, mirai__cbor_head *out)
 
 mirai_status mirai__cbor_expect(mirai__cbor *in, int major, const char *what, uint64_t *argument)
 {
-    mirai__cbor_head head;
+    mirai__cbor_head head = {0};
     MIRAI_TRY(mirai__cbor_get(in, &head));
     if (head.major != major) {
         return mirai__fail(MIRAI_E_DECODE, "%s: item of type %d where type %d belongs", what,

@@ -103,7 +103,7 @@ static mirai_status read_own(mirai__decoder *decoder)
     }
     MIRAI_TRY(read_shape(&decoder->in, &sizes));
     const uint8_t *at = decoder->in.at;
-    mirai__cbor_head head;
+    mirai__cbor_head head = {0};
     MIRAI_TRY(mirai__cbor_get(&decoder->in, &head));
     if (head.major == MIRAI__CBOR_BYTES && mirai__typed_tag((mirai_dtype)dtype) == 0) {
         decoder->in.at = at;
@@ -113,7 +113,7 @@ static mirai_status read_own(mirai__decoder *decoder)
         return mirai__fail(MIRAI_E_DECODE,
                            "the elements of an array are neither bytes nor a buffer");
     }
-    mirai_buffer *buffer;
+    mirai_buffer *buffer = NULL;
     MIRAI_TRY(mirai__decode_buffer(decoder, &buffer));
     MIRAI_TRY(check_shape(&sizes, (mirai_dtype)dtype, mirai_buffer_size(buffer)));
     return mirai__decode_push(decoder,
