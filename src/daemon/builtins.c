@@ -52,18 +52,21 @@ static mirai_value *sleep_for(mirai_job *job, int64_t ms)
     mirai__job_watch(job, NULL, NULL);
     (void)pthread_cond_destroy(&nap.ended);
     (void)pthread_mutex_destroy(&nap.lock);
-    if (cancelled) return mirai_error("cancelled", MIRAI_OUTCOME_CANCELLED, "the sleep was cancelled");
+    if (cancelled)
+        return mirai_error("cancelled", MIRAI_OUTCOME_CANCELLED, "the sleep was cancelled");
     return mirai_null();
 }
 
 static mirai_value *sleep_builtin(mirai_job *job, const mirai_value *args, void *context)
 {
     (void)context;
-    const mirai_value *ms = mirai_value_type(args) == MIRAI_TYPE_DICT ? mirai_value_get(args, "ms") : args;
+    const mirai_value *ms =
+        mirai_value_type(args) == MIRAI_TYPE_DICT ? mirai_value_get(args, "ms") : args;
     int64_t number;
     if (mirai_value_to_int(ms, &number) != MIRAI_OK || number < 0) {
-        (void)mirai__fail(MIRAI_E_TYPE, "mirai.sleep takes milliseconds: an integer of 0 or more, or a dict with "
-                                        "one as \"ms\"");
+        (void)mirai__fail(MIRAI_E_TYPE,
+                          "mirai.sleep takes milliseconds: an integer of 0 or more, or a dict with "
+                          "one as \"ms\"");
         return NULL;
     }
     return sleep_for(job, number);
@@ -78,10 +81,8 @@ static mirai_value *info(mirai_job *job, const mirai_value *args, void *context)
     (void)context;
     char host[256] = "";
     (void)gethostname(host, sizeof host - 1);
-    return mirai_dict_of("pid", mirai_int(getpid()),
-                         "host", mirai_string(host),
-                         "version", mirai_string(mirai_version_text()),
-                         "functions", mirai__functions_list(),
+    return mirai_dict_of("pid", mirai_int(getpid()), "host", mirai_string(host), "version",
+                         mirai_string(mirai_version_text()), "functions", mirai__functions_list(),
                          "modules", mirai__modules_list(), MIRAI_END);
 }
 
@@ -102,8 +103,8 @@ static mirai_value *load_module(mirai_job *job, const mirai_value *args, void *c
 mirai_status mirai__builtins_register(void)
 {
     static const mirai_module_function all[] = {
-        {"mirai.echo", echo, NULL},     {"mirai.sleep", sleep_builtin, NULL},
-        {"mirai.exec", mirai__exec, NULL}, {"mirai.info", info, NULL},
+        {"mirai.echo", echo, NULL},         {"mirai.sleep", sleep_builtin, NULL},
+        {"mirai.exec", mirai__exec, NULL},  {"mirai.info", info, NULL},
         {"module.load", load_module, NULL}, {NULL, NULL, NULL},
     };
     return mirai__functions_add(all, true);

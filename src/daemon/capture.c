@@ -1,6 +1,6 @@
 /*
- * capture: one poll loop over standard input, both outputs, the process and the wake descriptor, so that large
- * inputs and outputs cannot wait for each other. Runs on the caller's thread; no lock.
+ * capture: one poll loop over standard input, both outputs, the process and the wake descriptor, so
+ * that large inputs and outputs cannot wait for each other. Runs on the caller's thread; no lock.
  */
 #include "capture.h"
 
@@ -60,7 +60,8 @@ static mirai_status begin(running *running)
     return status;
 }
 
-/* A command that does not read its input must not end this process by SIGPIPE, and other threads keep theirs. */
+/* A command that does not read its input must not end this process by SIGPIPE, and other threads
+ * keep theirs. */
 static ssize_t write_quietly(int fd, const void *data, size_t size)
 {
     sigset_t pipe_only, before, pending;

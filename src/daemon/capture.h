@@ -23,8 +23,9 @@ typedef struct mirai__capture {
     mirai__death death;
 } mirai__capture;
 
-/* Returns when the process has ended and its outputs are at their end, or when it had to be stopped: then its group
- * is killed, and nothing waits for what has left the group. *how is one of MIRAI__CAPTURE_*. */
+/* Returns when the process has ended and its outputs are at their end, or when it had to be
+ * stopped: then its group is killed, and nothing waits for what has left the group. *how is one of
+ * MIRAI__CAPTURE_*. */
 mirai_status mirai__capture_run(mirai__capture *capture, int *how);
 
 #endif

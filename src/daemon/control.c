@@ -1,7 +1,8 @@
 /*
- * control: the thread that receives. It hands jobs to the main thread, cancels them, answers pings, and when the
- * host is gone it kills this process's group, whatever the main thread is doing. It blocks all signals, runs no code
- * of the user's but on_cancel, and sleeps in poll() while nothing arrives.
+ * control: the thread that receives. It hands jobs to the main thread, cancels them, answers pings,
+ * and when the host is gone it kills this process's group, whatever the main thread is doing. It
+ * blocks all signals, runs no code of the user's but on_cancel, and sleeps in poll() while nothing
+ * arrives.
  */
 #include <errno.h>
 #include <poll.h>
@@ -20,8 +21,8 @@
 #include "limits.h"
 #include "lock.h"
 
-/* BUSY_LOOK_MS: how often the connection is looked at while a job is out. poll() keeps a descriptor alive that the job
- * has closed, so that nothing else would tell. */
+/* BUSY_LOOK_MS: how often the connection is looked at while a job is out. poll() keeps a descriptor
+ * alive that the job has closed, so that nothing else would tell. */
 enum { LEAVE_GRACE_MS = 5000, BUSY_LOOK_MS = 500, HOST_DEATH_MS = 200 };
 
 /* A host that was killed has left its socket file behind, if its address is one. */
@@ -31,11 +32,12 @@ static void remove_file(const mirai_daemon *daemon)
     const char *url = daemon->session.url;
     if (url == NULL || daemon->host_fd < 0 || strncmp(url, scheme, strlen(scheme)) != 0) return;
     struct pollfd dead = {.fd = daemon->host_fd, .events = POLLIN}; /* it may be dying still */
-    if (poll(&dead, 1, HOST_DEATH_MS) > 0 && (dead.revents & POLLIN)) (void)unlink(url + strlen(scheme));
+    if (poll(&dead, 1, HOST_DEATH_MS) > 0 && (dead.revents & POLLIN))
+        (void)unlink(url + strlen(scheme));
 }
 
-/* Nothing that a job has started may outlive the host. A process that does not lead its group shares it with
- * others, whom it must not kill. */
+/* Nothing that a job has started may outlive the host. A process that does not lead its group
+ * shares it with others, whom it must not kill. */
 static _Noreturn void die(const mirai_daemon *daemon)
 {
     remove_file(daemon);
@@ -77,10 +79,13 @@ void mirai__control_fault(mirai_daemon *daemon, mirai_status status)
 /* Under the lock. */
 static mirai_status accept_job(mirai_daemon *daemon, mirai__frame *frame)
 {
-    if (daemon->closing) return mirai__fail(MIRAI_E_PROTOCOL, "the host sent a job after it had closed the daemon");
+    if (daemon->closing)
+        return mirai__fail(MIRAI_E_PROTOCOL, "the host sent a job after it had closed the daemon");
     if (daemon->present != NULL)
-        return mirai__fail(MIRAI_E_PROTOCOL, "the host sent a job (attempt %llu) while another (attempt %llu) was "
-                                             "present", (unsigned long long)frame->attempt,
+        return mirai__fail(MIRAI_E_PROTOCOL,
+                           "the host sent a job (attempt %llu) while another (attempt %llu) was "
+                           "present",
+                           (unsigned long long)frame->attempt,
                            (unsigned long long)daemon->present->attempt);
     if (frame->segment == NULL || frame->task == 0 || frame->attempt == 0)
         return mirai__fail(MIRAI_E_PROTOCOL, "the host sent a job without a body or a number");
@@ -92,11 +97,14 @@ static mirai_status accept_job(mirai_daemon *daemon, mirai__frame *frame)
 
 static mirai_status handle_locked(mirai_daemon *daemon, mirai__frame *frame)
 {
-    if (!daemon->welcomed && frame->kind != MIRAI__FRAME_WELCOME && frame->kind != MIRAI__FRAME_CLOSE)
-        return mirai__fail(MIRAI_E_PROTOCOL, "the host sent a frame of kind %d before its welcome", frame->kind);
+    if (!daemon->welcomed && frame->kind != MIRAI__FRAME_WELCOME &&
+        frame->kind != MIRAI__FRAME_CLOSE)
+        return mirai__fail(MIRAI_E_PROTOCOL, "the host sent a frame of kind %d before its welcome",
+                           frame->kind);
     switch (frame->kind) {
     case MIRAI__FRAME_WELCOME:
-        if (daemon->welcomed) return mirai__fail(MIRAI_E_PROTOCOL, "the host sent its welcome twice");
+        if (daemon->welcomed)
+            return mirai__fail(MIRAI_E_PROTOCOL, "the host sent its welcome twice");
         daemon->welcomed = true;
         return MIRAI_OK;
     case MIRAI__FRAME_JOB: return accept_job(daemon, frame);
@@ -117,7 +125,8 @@ static mirai_status handle(mirai_daemon *daemon, mirai__frame *frame)
     (void)pthread_cond_broadcast(&daemon->changed);
     (void)pthread_mutex_unlock(&daemon->lock);
     if (status != MIRAI_OK || frame->kind != MIRAI__FRAME_PING) return status;
-    const mirai__frame pong = {.kind = MIRAI__FRAME_PONG, .aux = frame->aux, .incarnation = frame->incarnation};
+    const mirai__frame pong = {
+        .kind = MIRAI__FRAME_PONG, .aux = frame->aux, .incarnation = frame->incarnation};
     return mirai__control_send(daemon, &pong);
 }
 
@@ -151,9 +160,10 @@ static void end(mirai_daemon *daemon, mirai_status status)
         return;
     }
     char text[1200];
-    int size = snprintf(text, sizeof text, "miraicore: a daemon leaves: %s: %s\n", mirai_status_text(status),
-                        mirai_error_detail());
-    ssize_t written = write(STDERR_FILENO, text, size < (int)sizeof text ? (size_t)size : sizeof text - 1);
+    int size = snprintf(text, sizeof text, "miraicore: a daemon leaves: %s: %s\n",
+                        mirai_status_text(status), mirai_error_detail());
+    ssize_t written =
+        write(STDERR_FILENO, text, size < (int)sizeof text ? (size_t)size : sizeof text - 1);
     (void)written;
     _exit(MIRAI__EXIT_FAULT);
 }
@@ -166,7 +176,8 @@ static bool must_stop(mirai_daemon *daemon)
     return stop;
 }
 
-/* Its end of the connection may stay open although it is: where it had forked, the child holds it too. */
+/* Its end of the connection may stay open although it is: where it had forked, the child holds it
+ * too. */
 static bool is_host_dead(const mirai_daemon *daemon)
 {
     struct pollfd dead = {.fd = daemon->host_fd, .events = POLLIN};
@@ -248,7 +259,8 @@ mirai_status mirai__control_start(mirai_daemon *daemon, mirai__channel *channel)
     mirai__link *link = mirai__link_new(channel, &mirai__limits_local);
     status = link == NULL ? MIRAI_E_NOMEM : MIRAI_OK;
     daemon->link = link;
-    if (status == MIRAI_OK) status = mirai__thread_start(&daemon->control, "mirai-control", control, daemon);
+    if (status == MIRAI_OK)
+        status = mirai__thread_start(&daemon->control, "mirai-control", control, daemon);
     if (status == MIRAI_OK) return MIRAI_OK;
     mirai__link_free(link);
     daemon->link = NULL;

@@ -1,6 +1,6 @@
 /*
- * daemon: the main thread's side: greeting the host, taking jobs from the control thread, running them, and sending
- * what came of them. While there is no job, it sleeps on a condition variable.
+ * daemon: the main thread's side: greeting the host, taking jobs from the control thread, running
+ * them, and sending what came of them. While there is no job, it sleeps on a condition variable.
  */
 #include <stdio.h>
 #include <string.h>
@@ -90,9 +90,11 @@ mirai_status mirai__daemon_greet(mirai_daemon *daemon)
     if (daemon->status != MIRAI_OK)
         status = fail_as_told(daemon);
     else if (!daemon->welcomed && daemon->closing)
-        status = mirai__fail(MIRAI_E_CONNRESET, "the host closed this daemon instead of welcoming it");
+        status =
+            mirai__fail(MIRAI_E_CONNRESET, "the host closed this daemon instead of welcoming it");
     else if (!daemon->welcomed)
-        status = mirai__fail(MIRAI_E_CONNRESET, "the host did not answer within %d ms", GREETING_MS);
+        status =
+            mirai__fail(MIRAI_E_CONNRESET, "the host did not answer within %d ms", GREETING_MS);
     (void)pthread_mutex_unlock(&daemon->lock);
     if (status == MIRAI_OK) mirai__session_enter();
     return status;
@@ -171,15 +173,16 @@ static mirai_status take(mirai_daemon *daemon, int64_t deadline, mirai_job **out
     return status;
 }
 
-/* End a job: takes job and result (NULL: there was no memory for one). The job is no longer present when its result
- * is sent, since the host may send the next one at once. */
+/* End a job: takes job and result (NULL: there was no memory for one). The job is no longer present
+ * when its result is sent, since the host may send the next one at once. */
 static mirai_status finish(mirai_daemon *daemon, mirai_job *job, mirai_value *result)
 {
     mirai__job_watch(job, NULL, NULL);
     mirai__frame frame = {.kind = MIRAI__FRAME_RESULT};
     mirai_status encoded = MIRAI_OK;
-    mirai_status status = result == NULL ? mirai__fail(MIRAI_E_NOMEM, "out of memory for a job's result")
-                                         : mirai__job_result(job, result, &frame, &encoded);
+    mirai_status status = result == NULL
+                              ? mirai__fail(MIRAI_E_NOMEM, "out of memory for a job's result")
+                              : mirai__job_result(job, result, &frame, &encoded);
     (void)pthread_mutex_lock(&daemon->lock);
     daemon->present = NULL;
     daemon->taken = false;
@@ -199,8 +202,8 @@ static mirai_value *unknown_function(void)
     return mirai_error("unknown_function", MIRAI_E_FUNCTION, "%s", detail);
 }
 
-/* Run a job to its end; or, when it calls a function that is not registered and `pull`, leave it to the caller.
- * What goes wrong for good is found by the next take(). */
+/* Run a job to its end; or, when it calls a function that is not registered and `pull`, leave it to
+ * the caller. What goes wrong for good is found by the next take(). */
 static bool serve(mirai_daemon *daemon, mirai_job *job, bool pull)
 {
     mirai__function function;
@@ -254,7 +257,8 @@ mirai_status mirai_job_reply(mirai_job *job, mirai_value *result)
     }
     mirai_status status = mirai__enter();
     if (status == MIRAI_OK && (job == NULL || !job->pulled))
-        status = mirai__fail(MIRAI_E_INVALID, job == NULL ? "job is NULL" : "job is not one to be replied to");
+        status = mirai__fail(MIRAI_E_INVALID,
+                             job == NULL ? "job is NULL" : "job is not one to be replied to");
     if (status != MIRAI_OK) {
         mirai_value_release(result);
         return status;

@@ -1,6 +1,6 @@
 /*
- * daemon_private: the two threads of a daemon and what lies between them. The control thread (control.c) receives
- * all frames; the main thread (daemon.c) runs jobs and sends their results.
+ * daemon_private: the two threads of a daemon and what lies between them. The control thread
+ * (control.c) receives all frames; the main thread (daemon.c) runs jobs and sends their results.
  */
 #ifndef MIRAI__DAEMON_PRIVATE_H
 #define MIRAI__DAEMON_PRIVATE_H
@@ -39,12 +39,14 @@ struct mirai_daemon {
 mirai_status mirai__control_start(mirai_daemon *daemon, mirai__channel *channel);
 /* End the control thread; when this returns it is gone. Nothing when it was not started. */
 void mirai__control_stop(mirai_daemon *daemon);
-/* Either thread, under no lock: send a frame whole. Does not return when the host is gone, unless we are leaving. */
+/* Either thread, under no lock: send a frame whole. Does not return when the host is gone, unless
+ * we are leaving. */
 mirai_status mirai__control_send(mirai_daemon *daemon, const mirai__frame *frame);
 /* Make the loop end with this status and the calling thread's detail text; the first one counts. */
 void mirai__control_fault(mirai_daemon *daemon, mirai_status status);
 
-/* Read the environment; an inherited socket is watched from here on, an address is dialled only when greeting. */
+/* Read the environment; an inherited socket is watched from here on, an address is dialled only
+ * when greeting. */
 mirai_status mirai__daemon_new(mirai_daemon **out);
 /* Say hello and wait for the welcome. */
 mirai_status mirai__daemon_greet(mirai_daemon *daemon);

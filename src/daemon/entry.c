@@ -1,7 +1,7 @@
 /*
- * entry: mirai_main(), by which a program becomes its own daemon. Main thread, before others are started. This is
- * the one place of the library that writes on stderr and ends the process: a daemon's last words are kept by its
- * host as the cause of its death.
+ * entry: mirai_main(), by which a program becomes its own daemon. Main thread, before others are
+ * started. This is the one place of the library that writes on stderr and ends the process: a
+ * daemon's last words are kept by its host as the cause of its death.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,8 +15,8 @@ static _Noreturn void leave(mirai_daemon *daemon, const char *where, mirai_statu
 {
     if (daemon != NULL) mirai__daemon_leave(daemon);
     if (status == MIRAI_OK) exit(EXIT_SUCCESS);
-    (void)fprintf(stderr, "miraicore: a daemon leaves: %s: %s: %s\n", where, mirai_status_text(status),
-                  mirai_error_detail());
+    (void)fprintf(stderr, "miraicore: a daemon leaves: %s: %s: %s\n", where,
+                  mirai_status_text(status), mirai_error_detail());
     exit(MIRAI__EXIT_FAULT);
 }
 
@@ -36,7 +36,8 @@ static _Noreturn void run(mirai_status (*setup)(void))
 mirai_status mirai_main(int argc, char **argv, mirai_status (*setup)(void))
 {
     MIRAI_TRY(mirai__enter());
-    if (argv == NULL || argc < 0) return mirai__fail(MIRAI_E_INVALID, "argc and argv are not those of main()");
+    if (argv == NULL || argc < 0)
+        return mirai__fail(MIRAI_E_INVALID, "argc and argv are not those of main()");
     mirai__program_is_self(argc, argv);
     if (mirai__session_is_daemon()) run(setup);
     return setup == NULL ? MIRAI_OK : setup();

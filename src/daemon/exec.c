@@ -1,10 +1,11 @@
 /*
- * exec: the built-in function mirai.exec: a command line as a task. Runs on the daemon's main thread; a cancel wakes
- * it through an eventfd.
+ * exec: the built-in function mirai.exec: a command line as a task. Runs on the daemon's main
+ * thread; a cancel wakes it through an eventfd.
  *
- * Arguments: a dict of "command" (list of strings), and where wanted "input" (string or bytes), "env" (dict of
- * strings, added to the environment), "directory", "timeout_ms", "output_limit" (bytes kept of each output).
- * Result: a dict of "status" (-1 when a signal ended it), "signal" (name, or null), "stdout", "stderr", "truncated".
+ * Arguments: a dict of "command" (list of strings), and where wanted "input" (string or bytes),
+ * "env" (dict of strings, added to the environment), "directory", "timeout_ms", "output_limit"
+ * (bytes kept of each output). Result: a dict of "status" (-1 when a signal ended it), "signal"
+ * (name, or null), "stdout", "stderr", "truncated".
  */
 #include <errno.h>
 #include <string.h>
@@ -41,9 +42,11 @@ static const char *plain_text(const mirai_value *value)
 
 static mirai_status check_keys(const mirai_value *args)
 {
-    static const char *const keys[] = {"command", "input", "env", "directory", "timeout_ms", "output_limit"};
+    static const char *const keys[] = {"command",   "input",      "env",
+                                       "directory", "timeout_ms", "output_limit"};
     if (mirai_value_type(args) != MIRAI_TYPE_DICT)
-        return mirai__fail(MIRAI_E_TYPE, "mirai.exec takes a dict, not %s", mirai_type_text(mirai_value_type(args)));
+        return mirai__fail(MIRAI_E_TYPE, "mirai.exec takes a dict, not %s",
+                           mirai_type_text(mirai_value_type(args)));
     for (size_t i = 0; i < mirai_value_count(args); i++) {
         const char *key = mirai_value_key(args, i);
         size_t at = 0;
@@ -80,7 +83,8 @@ static mirai_status read_environment(request *request, const mirai_value *env)
     for (size_t i = 0; i < count; i++) {
         const char *name = mirai_value_key(env, i), *text = plain_text(mirai_value_item(env, i));
         if (text == NULL || *name == '\0' || strchr(name, '=') != NULL)
-            return mirai__fail(MIRAI_E_TYPE, "\"env\" must be a dict of strings; \"%s\" cannot be used", name);
+            return mirai__fail(MIRAI_E_TYPE,
+                               "\"env\" must be a dict of strings; \"%s\" cannot be used", name);
         request->entries[i] = mirai__format("%s=%s", name, text);
         if (request->entries[i] == NULL) return MIRAI_E_NOMEM;
     }
@@ -97,7 +101,8 @@ static mirai_status read_input(request *request, const mirai_value *input)
     if (type != MIRAI_TYPE_BYTES && type != MIRAI_TYPE_STRING)
         return mirai__fail(MIRAI_E_TYPE, "\"input\" must be bytes or a string");
     const void *data = mirai_value_data(input);
-    request->capture.input = type == MIRAI_TYPE_BYTES ? data : (const void *)mirai_value_string(input);
+    request->capture.input =
+        type == MIRAI_TYPE_BYTES ? data : (const void *)mirai_value_string(input);
     request->capture.input_size = mirai_value_count(input);
     return MIRAI_OK;
 }
@@ -107,7 +112,8 @@ static mirai_status read_directory(request *request, const mirai_value *director
     if (directory == NULL) return MIRAI_OK;
     const char *path = plain_text(directory);
     if (path == NULL) return mirai__fail(MIRAI_E_TYPE, "\"directory\" must be a string");
-    struct stat status; /* asked here, since a spawn does not tell this error from a missing command */
+    struct stat
+        status; /* asked here, since a spawn does not tell this error from a missing command */
     if (stat(path, &status) != 0) return mirai__fail_errno(errno, "directory \"%s\"", path);
     if (!S_ISDIR(status.st_mode)) return mirai__fail_errno(ENOTDIR, "directory \"%s\"", path);
     request->capture.child.directory = path;
@@ -116,12 +122,14 @@ static mirai_status read_directory(request *request, const mirai_value *director
     return MIRAI_OK;
 }
 
-static mirai_status read_number(const mirai_value *args, const char *key, int64_t least, int64_t *out)
+static mirai_status read_number(const mirai_value *args, const char *key, int64_t least,
+                                int64_t *out)
 {
     const mirai_value *value = mirai_value_get(args, key);
     if (value == NULL) return MIRAI_OK;
     if (mirai_value_to_int(value, out) != MIRAI_OK || *out < least)
-        return mirai__fail(MIRAI_E_RANGE, "\"%s\" must be an integer of %lld or more", key, (long long)least);
+        return mirai__fail(MIRAI_E_RANGE, "\"%s\" must be an integer of %lld or more", key,
+                           (long long)least);
     return MIRAI_OK;
 }
 
@@ -184,23 +192,26 @@ static mirai_value *bytes_value(mirai__bytes *bytes)
 {
     mirai__bytes taken = *bytes;
     mirai__bytes_init(bytes);
-    return mirai_bytes_buffer(mirai_buffer_adopt(taken.data, taken.size, free_block, taken.data, NULL));
+    return mirai_bytes_buffer(
+        mirai_buffer_adopt(taken.data, taken.size, free_block, taken.data, NULL));
 }
 
 static mirai_value *result_value(request *request, int how)
 {
     mirai__capture *capture = &request->capture;
     if (how == MIRAI__CAPTURE_TIMED_OUT)
-        return mirai_error("timed_out", MIRAI_OUTCOME_TIMEDOUT, "command \"%s\" did not end within %lld ms",
-                           request->argv[0], (long long)request->timeout_ms);
+        return mirai_error("timed_out", MIRAI_OUTCOME_TIMEDOUT,
+                           "command \"%s\" did not end within %lld ms", request->argv[0],
+                           (long long)request->timeout_ms);
     if (how == MIRAI__CAPTURE_WOKEN)
-        return mirai_error("cancelled", MIRAI_OUTCOME_CANCELLED, "command \"%s\" was cancelled", request->argv[0]);
+        return mirai_error("cancelled", MIRAI_OUTCOME_CANCELLED, "command \"%s\" was cancelled",
+                           request->argv[0]);
     const char *name = mirai__signal_name(capture->death.signal);
-    return mirai_dict_of("status", mirai_int(capture->death.exit_status),
-                         "signal", name == NULL ? mirai_null() : mirai_string(name),
-                         "stdout", bytes_value(&capture->output[0]),
-                         "stderr", bytes_value(&capture->output[1]),
-                         "truncated", mirai_bool(capture->truncated), MIRAI_END);
+    return mirai_dict_of("status", mirai_int(capture->death.exit_status), "signal",
+                         name == NULL ? mirai_null() : mirai_string(name), "stdout",
+                         bytes_value(&capture->output[0]), "stderr",
+                         bytes_value(&capture->output[1]), "truncated",
+                         mirai_bool(capture->truncated), MIRAI_END);
 }
 
 mirai_value *mirai__exec(mirai_job *job, const mirai_value *args, void *context)

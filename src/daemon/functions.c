@@ -1,6 +1,6 @@
 /*
- * functions: the table of functions of this process. Calls are made on copies, outside the lock, so that a
- * function may register others. Any thread.
+ * functions: the table of functions of this process. Calls are made on copies, outside the lock, so
+ * that a function may register others. Any thread.
  */
 #include "functions.h"
 
@@ -37,8 +37,10 @@ static mirai_status check(const mirai_module_function *given, bool reserved)
     if (given->function == NULL)
         return mirai__fail(MIRAI_E_INVALID, "function \"%s\" is NULL", given->name);
     if (!reserved && is_reserved(given->name))
-        return mirai__fail(MIRAI_E_INVALID, "function \"%s\": names that begin with \"mirai.\" or \"module.\" "
-                                            "are the library's", given->name);
+        return mirai__fail(MIRAI_E_INVALID,
+                           "function \"%s\": names that begin with \"mirai.\" or \"module.\" "
+                           "are the library's",
+                           given->name);
     return MIRAI_OK;
 }
 
@@ -67,7 +69,8 @@ static mirai_status add_one(const mirai_module_function *given, bool *added)
     return status;
 }
 
-/* Adds functions[at] and all after it; on the way back from a failure it takes out what it has put in. */
+/* Adds functions[at] and all after it; on the way back from a failure it takes out what it has put
+ * in. */
 static mirai_status add_all(const mirai_module_function *functions, size_t count)
 {
     bool *added = mirai__alloc_zero(count == 0 ? 1 : count, sizeof *added);
@@ -99,7 +102,8 @@ void mirai__functions_remove(const mirai_module_function *functions)
     (void)pthread_mutex_lock(&lock);
     for (; functions->name != NULL; functions++) {
         const entry *old = mirai__names_get(&table, functions->name);
-        if (old != NULL && is_alike(old, functions)) mirai__free(mirai__names_remove(&table, functions->name));
+        if (old != NULL && is_alike(old, functions))
+            mirai__free(mirai__names_remove(&table, functions->name));
     }
     (void)pthread_mutex_unlock(&lock);
 }
@@ -135,7 +139,8 @@ mirai_value *mirai__functions_list(void)
     (void)pthread_mutex_lock(&lock);
     size_t count = table.count;
     const char **names = sorted_names();
-    mirai_value **items = names == NULL ? NULL : mirai__alloc_zero(count + 1, sizeof(mirai_value *));
+    mirai_value **items =
+        names == NULL ? NULL : mirai__alloc_zero(count + 1, sizeof(mirai_value *));
     for (size_t i = 0; items != NULL && i < count; i++) items[i] = mirai_string(names[i]);
     (void)pthread_mutex_unlock(&lock);
     mirai_value *list = items == NULL ? NULL : mirai_list(items, count);
@@ -152,7 +157,8 @@ static size_t least(size_t a, size_t b, size_t c)
     return ab < c ? ab : c;
 }
 
-/* Edits that turn one name into the other (Levenshtein). A name has at most 255 bytes; more count as that. */
+/* Edits that turn one name into the other (Levenshtein). A name has at most 255 bytes; more count
+ * as that. */
 static size_t distance(const char *a, const char *b)
 {
     size_t row[256], rows = strlen(a), columns = strlen(b);
@@ -175,12 +181,14 @@ typedef struct near {
     size_t distance;
 } near;
 
-/* Insert into the short sorted list if it is near enough; ties by name, so that the text is always the same. */
+/* Insert into the short sorted list if it is near enough; ties by name, so that the text is always
+ * the same. */
 static void offer(near *list, size_t *count, size_t most, near candidate)
 {
     size_t at = *count;
     while (at > 0 && (candidate.distance < list[at - 1].distance ||
-                      (candidate.distance == list[at - 1].distance && strcmp(candidate.name, list[at - 1].name) < 0)))
+                      (candidate.distance == list[at - 1].distance &&
+                       strcmp(candidate.name, list[at - 1].name) < 0)))
         at--;
     if (at == most) return;
     if (*count < most) ++*count;
@@ -201,20 +209,22 @@ static mirai_status fail_unknown(const char *name)
     mirai__bytes text;
     mirai__bytes_init(&text);
     for (size_t i = 0; i < count; i++)
-        if (mirai__bytes_printf(&text, "%s\"%s\"", i == 0 ? "" : ", ", list[i].name) != MIRAI_OK) break;
+        if (mirai__bytes_printf(&text, "%s\"%s\"", i == 0 ? "" : ", ", list[i].name) != MIRAI_OK)
+            break;
     if (table.count > count) (void)mirai__bytes_printf(&text, " and %zu more", table.count - count);
     if (count == 0)
         (void)mirai__fail(MIRAI_E_FUNCTION, "no function \"%s\": none is registered", name);
     else
-        (void)mirai__fail(MIRAI_E_FUNCTION, "no function \"%s\"; there are %.*s", name, (int)text.size,
-                          (const char *)text.data);
+        (void)mirai__fail(MIRAI_E_FUNCTION, "no function \"%s\"; there are %.*s", name,
+                          (int)text.size, (const char *)text.data);
     mirai__bytes_fini(&text);
     return MIRAI_E_FUNCTION;
 }
 
 mirai_status mirai__function_find(const char *name, mirai__function *out)
 {
-    if (!mirai__name_valid(name)) return mirai__fail(MIRAI_E_FUNCTION, "no function can have that name");
+    if (!mirai__name_valid(name))
+        return mirai__fail(MIRAI_E_FUNCTION, "no function can have that name");
     (void)pthread_mutex_lock(&lock);
     const entry *found = mirai__names_get(&table, name);
     mirai_status status = MIRAI_OK;
@@ -235,5 +245,6 @@ mirai_value *mirai__function_call(const mirai__function *function, const char *n
     char detail[1024]; /* a copy, since building a value may set the text */
     (void)snprintf(detail, sizeof detail, "%s", mirai_error_detail());
     if (*detail != '\0') return mirai_error(NULL, MIRAI_E_USER, "%s", detail);
-    return mirai_error(NULL, MIRAI_E_USER, "function \"%s\" returned nothing and set no error", name);
+    return mirai_error(NULL, MIRAI_E_USER, "function \"%s\" returned nothing and set no error",
+                       name);
 }

@@ -1,6 +1,6 @@
 /*
- * functions: what this process can run: functions by name, and the modules that brought them. One lock, held only
- * to look up or change the table.
+ * functions: what this process can run: functions by name, and the modules that brought them. One
+ * lock, held only to look up or change the table.
  */
 #ifndef MIRAI__FUNCTIONS_H
 #define MIRAI__FUNCTIONS_H
@@ -15,12 +15,14 @@ typedef struct mirai__function {
 
 /* E_FUNCTION, with a detail that lists what there is (abridged, nearest names first). */
 mirai_status mirai__function_find(const char *name, mirai__function *out);
-/* Run it: the result is a value or an error value, never NULL unless there is no memory for either. */
+/* Run it: the result is a value or an error value, never NULL unless there is no memory for either.
+ */
 mirai_value *mirai__function_call(const mirai__function *function, const char *name, mirai_job *job,
                                   const mirai_value *args);
 
-/* Add all of an array (ended by a NULL name), or none. `reserved`: names that begin with "mirai." or "module." are
- * allowed. What was there already, alike, is no error. E_INVALID, E_EXISTS, E_NOMEM. */
+/* Add all of an array (ended by a NULL name), or none. `reserved`: names that begin with "mirai."
+ * or "module." are allowed. What was there already, alike, is no error. E_INVALID, E_EXISTS,
+ * E_NOMEM. */
 mirai_status mirai__functions_add(const mirai_module_function *functions, bool reserved);
 /* Take out again what an equal array put in. */
 void mirai__functions_remove(const mirai_module_function *functions);

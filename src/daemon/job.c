@@ -1,6 +1,7 @@
 /*
- * job: what a function sees of its task, and the way from a JOB frame to a RESULT frame. Everything here runs on
- * the main thread, but mirai__job_new() and mirai__job_cancel(), which run on the control thread.
+ * job: what a function sees of its task, and the way from a JOB frame to a RESULT frame. Everything
+ * here runs on the main thread, but mirai__job_new() and mirai__job_cancel(), which run on the
+ * control thread.
  */
 #include "job.h"
 
@@ -115,7 +116,8 @@ mirai_status mirai__job_result(const mirai_job *job, const mirai_value *value, m
                                mirai_status *encoded)
 {
     *out = (mirai__frame){.kind = MIRAI__FRAME_RESULT,
-                          .aux = mirai_value_is_error(value) ? MIRAI_OUTCOME_FAILED : MIRAI_OUTCOME_VALUE,
+                          .aux = mirai_value_is_error(value) ? MIRAI_OUTCOME_FAILED
+                                                             : MIRAI_OUTCOME_VALUE,
                           .task = job->task,
                           .attempt = job->attempt,
                           .incarnation = job->incarnation};

@@ -1,6 +1,7 @@
 /*
- * job: one task inside its daemon. Made by the control thread from a JOB frame; decoded, run and freed on the main
- * thread. The lock is the daemon's: it guards on_cancel, and serialises cancelling with the job's end.
+ * job: one task inside its daemon. Made by the control thread from a JOB frame; decoded, run and
+ * freed on the main thread. The lock is the daemon's: it guards on_cancel, and serialises
+ * cancelling with the job's end.
  */
 #ifndef MIRAI__JOB_H
 #define MIRAI__JOB_H
@@ -28,19 +29,21 @@ struct mirai_job {
 
 /* Takes the frame's segment. NULL: no memory. */
 mirai_job *mirai__job_new(mirai_daemon *daemon, pthread_mutex_t *lock, mirai__frame *frame);
-void mirai__job_free(mirai_job *job); /* NULL is allowed; under no lock, since values are released */
+void mirai__job_free(
+    mirai_job *job); /* NULL is allowed; under no lock, since values are released */
 /* Decode function and args. MIRAI_OK; E_DECODE, E_LIMIT, E_HOOK, E_NOMEM. Hooks run. */
 mirai_status mirai__job_decode(mirai_job *job);
 /* Under the lock: set the flag, and call on_cancel. */
 void mirai__job_cancel(mirai_job *job);
 /* mirai_job_on_cancel() that leaves the detail text alone. Main thread; job may be NULL. */
 void mirai__job_watch(mirai_job *job, mirai_cancel_fn fn, void *user);
-/* A RESULT frame for the job; an error value makes it FAILED. Borrows value. When the value cannot be encoded, the
- * frame holds an error value that says so, and that status is put into *encoded. E_NOMEM when there is no memory
- * for that either. Hooks run. */
+/* A RESULT frame for the job; an error value makes it FAILED. Borrows value. When the value cannot
+ * be encoded, the frame holds an error value that says so, and that status is put into *encoded.
+ * E_NOMEM when there is no memory for that either. Hooks run. */
 mirai_status mirai__job_result(const mirai_job *job, const mirai_value *value, mirai__frame *out,
                                mirai_status *encoded);
-/* The error value for a failed status of the codec, with the detail text as message. NULL: no memory. */
+/* The error value for a failed status of the codec, with the detail text as message. NULL: no
+ * memory. */
 mirai_value *mirai__codec_error(mirai_status status, const char *otherwise);
 
 #endif

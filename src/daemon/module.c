@@ -1,7 +1,8 @@
 /*
- * module: loading shared objects that bring functions and refhooks. One module is loaded at a time: a lock that its
- * own thread may take again is held while a module is loaded and its init runs, so that init may register, and load
- * further modules. (An init that waits for another thread which loads a module waits for ever.)
+ * module: loading shared objects that bring functions and refhooks. One module is loaded at a time:
+ * a lock that its own thread may take again is held while a module is loaded and its init runs, so
+ * that init may register, and load further modules. (An init that waits for another thread which
+ * loads a module waits for ever.)
  */
 #include <dlfcn.h>
 #include <linux/limits.h>
@@ -32,7 +33,8 @@ static module *_Atomic modules; /* changed under `loading`, only at its head; re
 static mirai_status fail_dl(const char *name)
 {
     const char *words = dlerror();
-    return mirai__fail(MIRAI_E_MODULE, "module \"%s\": %s", name, words == NULL ? "the loader failed" : words);
+    return mirai__fail(MIRAI_E_MODULE, "module \"%s\": %s", name,
+                       words == NULL ? "the loader failed" : words);
 }
 
 static mirai_status open_path(const char *name, const char *path, void **out)
@@ -41,8 +43,10 @@ static mirai_status open_path(const char *name, const char *path, void **out)
     return *out == NULL ? fail_dl(name) : MIRAI_OK;
 }
 
-/* *out stays NULL when the folder has no such file; a file that is there but cannot be loaded is an error. */
-static mirai_status try_folder(const char *name, const char *folder, size_t size, mirai__bytes *searched, void **out)
+/* *out stays NULL when the folder has no such file; a file that is there but cannot be loaded is an
+ * error. */
+static mirai_status try_folder(const char *name, const char *folder, size_t size,
+                               mirai__bytes *searched, void **out)
 {
     char *path = mirai__format("%.*s/lib%s.so", (int)size, folder, name);
     if (path == NULL) return MIRAI_E_NOMEM;
@@ -81,9 +85,10 @@ static mirai_status try_system(const char *name, const mirai__bytes *searched, v
     mirai__free(file);
     if (*out != NULL) return MIRAI_OK;
     const char *words = dlerror();
-    return mirai__fail(MIRAI_E_MODULE, "module \"%s\": lib%s.so is not in %.*snor for the system's loader: %s", name,
-                       name, (int)searched->size, searched->size == 0 ? "" : (const char *)searched->data,
-                       words == NULL ? "the loader failed" : words);
+    return mirai__fail(
+        MIRAI_E_MODULE, "module \"%s\": lib%s.so is not in %.*snor for the system's loader: %s",
+        name, name, (int)searched->size, searched->size == 0 ? "" : (const char *)searched->data,
+        words == NULL ? "the loader failed" : words);
 }
 
 static mirai_status open_module(const char *name, void **out)
@@ -106,15 +111,19 @@ static mirai_status check(const char *name, const mirai_module_descriptor *descr
     if (descriptor == NULL)
         return mirai__fail(MIRAI_E_MODULE, "module \"%s\" exports no constant mirai_module", name);
     if (descriptor->magic != MIRAI_MODULE_MAGIC)
-        return mirai__fail(MIRAI_E_MODULE, "module \"%s\": its mirai_module is no module descriptor", name);
+        return mirai__fail(MIRAI_E_MODULE,
+                           "module \"%s\": its mirai_module is no module descriptor", name);
     if (descriptor->abi != MIRAI_MODULE_ABI)
-        return mirai__fail(MIRAI_E_MODULE, "module \"%s\" has version %u of the module interface; this library "
-                                           "has version %d", name, descriptor->abi, MIRAI_MODULE_ABI);
+        return mirai__fail(MIRAI_E_MODULE,
+                           "module \"%s\" has version %u of the module interface; this library "
+                           "has version %d",
+                           name, descriptor->abi, MIRAI_MODULE_ABI);
     if (descriptor->struct_size < sizeof *descriptor)
-        return mirai__fail(MIRAI_E_MODULE, "module \"%s\": its descriptor has %u bytes of %zu", name,
-                           descriptor->struct_size, sizeof *descriptor);
+        return mirai__fail(MIRAI_E_MODULE, "module \"%s\": its descriptor has %u bytes of %zu",
+                           name, descriptor->struct_size, sizeof *descriptor);
     if (!mirai__name_valid(descriptor->name))
-        return mirai__fail(MIRAI_E_MODULE, "module \"%s\" has no valid name in its descriptor", name);
+        return mirai__fail(MIRAI_E_MODULE, "module \"%s\" has no valid name in its descriptor",
+                           name);
     return MIRAI_OK;
 }
 
@@ -125,12 +134,14 @@ static bool is_known(const mirai_module_descriptor *descriptor)
     return false;
 }
 
-/* All or nothing, as far as it is ours: what init has registered itself before it failed stays, and so does its
- * code. It is among the modules before its init runs, so that a load of itself in there ends at once. */
+/* All or nothing, as far as it is ours: what init has registered itself before it failed stays, and
+ * so does its code. It is among the modules before its init runs, so that a load of itself in there
+ * ends at once. */
 static mirai_status start(const char *name, const mirai_module_descriptor *descriptor)
 {
     static const mirai_module_function none[] = {{NULL, NULL, NULL}};
-    const mirai_module_function *functions = descriptor->functions == NULL ? none : descriptor->functions;
+    const mirai_module_function *functions =
+        descriptor->functions == NULL ? none : descriptor->functions;
     module *fresh = mirai__alloc_zero(1, sizeof *fresh);
     if (fresh == NULL) return MIRAI_E_NOMEM;
     mirai_status status = mirai__functions_add(functions, false);
@@ -147,7 +158,8 @@ static mirai_status start(const char *name, const mirai_module_descriptor *descr
     mirai__functions_remove(functions);
     atomic_store(&fresh->descriptor, NULL); /* not freed: another thread may be walking over it */
     if (*mirai_error_detail() == '\0')
-        return mirai__fail(status, "module \"%s\": its init failed: %s", name, mirai_status_text(status));
+        return mirai__fail(status, "module \"%s\": its init failed: %s", name,
+                           mirai_status_text(status));
     return status;
 }
 
@@ -169,7 +181,8 @@ static mirai_status load(const char *name)
 mirai_status mirai_module_load(const char *name)
 {
     MIRAI_TRY(mirai__enter());
-    if (name == NULL || *name == '\0') return mirai__fail(MIRAI_E_INVALID, "a module needs a name or a path");
+    if (name == NULL || *name == '\0')
+        return mirai__fail(MIRAI_E_INVALID, "a module needs a name or a path");
     (void)pthread_mutex_lock(&loading);
     mirai_status status = load(name);
     (void)pthread_mutex_unlock(&loading);

@@ -1,6 +1,6 @@
 /*
- * session: reads what the launcher left for this process. Two atomics hold the answers that any thread may ask
- * for; taking is for the main thread.
+ * session: reads what the launcher left for this process. Two atomics hold the answers that any
+ * thread may ask for; taking is for the main thread.
  */
 #include "session.h"
 
@@ -17,8 +17,9 @@
 #include "detail.h"
 #include <miraicore/daemon.h>
 
-static const char *const variables[] = {"MIRAI_DAEMON_FD", "MIRAI_DAEMON_URL", "MIRAI_TOKEN_FD",
-                                        "MIRAI_DAEMON_LAUNCH", "MIRAI_DAEMON_SELF", "MIRAI_DAEMON_HOST"};
+static const char *const variables[] = {"MIRAI_DAEMON_FD",   "MIRAI_DAEMON_URL",
+                                        "MIRAI_TOKEN_FD",    "MIRAI_DAEMON_LAUNCH",
+                                        "MIRAI_DAEMON_SELF", "MIRAI_DAEMON_HOST"};
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool is_daemon; /* written in `once` */
@@ -57,12 +58,14 @@ static mirai_status read_fd(const char *name, int *out)
     char *end;
     errno = 0;
     long number = text == NULL ? -1 : strtol(text, &end, 10);
-    if (text == NULL || errno != 0 || end == text || *end != '\0' || number < 0 || number > INT32_MAX)
+    if (text == NULL || errno != 0 || end == text || *end != '\0' || number < 0 ||
+        number > INT32_MAX)
         return mirai__fail(MIRAI_E_INVALID, "%s in the environment is no descriptor: \"%s\"", name,
                            text == NULL ? "" : text);
     if (fcntl((int)number, F_SETFD, FD_CLOEXEC) != 0)
-        return mirai__fail(MIRAI_E_INVALID, "%s in the environment names descriptor %ld, which is not open",
-                           name, number);
+        return mirai__fail(MIRAI_E_INVALID,
+                           "%s in the environment names descriptor %ld, which is not open", name,
+                           number);
     *out = (int)number;
     return MIRAI_OK;
 }
@@ -73,8 +76,10 @@ static mirai_status read_socket(mirai__session *out)
     struct stat status;
     MIRAI_TRY(read_fd("MIRAI_DAEMON_FD", &fd));
     if (fstat(fd, &status) != 0 || !S_ISSOCK(status.st_mode))
-        return mirai__fail(MIRAI_E_INVALID, "MIRAI_DAEMON_FD in the environment names descriptor %d, "
-                                            "which is no socket", fd);
+        return mirai__fail(MIRAI_E_INVALID,
+                           "MIRAI_DAEMON_FD in the environment names descriptor %d, "
+                           "which is no socket",
+                           fd);
     out->socket = fd;
     return MIRAI_OK;
 }
@@ -92,7 +97,8 @@ static mirai_status read_token(uint8_t *token)
     }
     (void)close(fd);
     if (have == MIRAI__TOKEN_SIZE) return MIRAI_OK;
-    return mirai__fail(MIRAI_E_INVALID, "the token ends after %zu of %d bytes", have, MIRAI__TOKEN_SIZE);
+    return mirai__fail(MIRAI_E_INVALID, "the token ends after %zu of %d bytes", have,
+                       MIRAI__TOKEN_SIZE);
 }
 
 static mirai_status read_all(mirai__session *out)

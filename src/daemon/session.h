@@ -1,7 +1,7 @@
 /*
- * session: what this process is as a daemon: started as one (environment), entered its loop, or neither. Anyone may
- * ask on any thread; the environment is cleaned only by mirai__session_take(), since changing it is for the main
- * thread alone.
+ * session: what this process is as a daemon: started as one (environment), entered its loop, or
+ * neither. Anyone may ask on any thread; the environment is cleaned only by mirai__session_take(),
+ * since changing it is for the main thread alone.
  */
 #ifndef MIRAI__SESSION_H
 #define MIRAI__SESSION_H
@@ -16,15 +16,15 @@ typedef struct mirai__session {
     char *url;                        /* owned by the taker */
     uint8_t token[MIRAI__TOKEN_SIZE]; /* zeros without an address */
     uint64_t launch;                  /* MIRAI_DAEMON_LAUNCH */
-    int32_t host;                     /* MIRAI_DAEMON_HOST: process of a host on this machine; 0: unknown */
-    bool is_self;                     /* MIRAI_DAEMON_SELF: the host started its own program */
+    int32_t host; /* MIRAI_DAEMON_HOST: process of a host on this machine; 0: unknown */
+    bool is_self; /* MIRAI_DAEMON_SELF: the host started its own program */
 } mirai__session;
 
 bool mirai__session_is_daemon(void);   /* this process was started as a daemon */
 bool mirai__session_has_entered(void); /* and its handshake is done */
 void mirai__session_enter(void);       /* said when it is */
-/* Read the environment and clean it; once. E_STATE when this is no daemon, or it was taken before; E_INVALID when
- * what is there makes no sense; E_NOMEM. */
+/* Read the environment and clean it; once. E_STATE when this is no daemon, or it was taken before;
+ * E_INVALID when what is there makes no sense; E_NOMEM. */
 mirai_status mirai__session_take(mirai__session *out);
 
 #endif

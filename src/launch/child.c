@@ -1,7 +1,7 @@
 /*
- * child: posix_spawn with all that a good citizen's child needs. Every descriptor of ours is close-on-exec, and
- * where the C library can, all from 4 on are closed as well: the host program's own may leak otherwise.
- * Any thread; no lock, no state.
+ * child: posix_spawn with all that a good citizen's child needs. Every descriptor of ours is
+ * close-on-exec, and where the C library can, all from 4 on are closed as well: the host program's
+ * own may leak otherwise. Any thread; no lock, no state.
  */
 #include "child.h"
 
@@ -38,17 +38,20 @@ static int set_attributes(posix_spawnattr_t *attributes)
     return error;
 }
 
-static int set_files(posix_spawn_file_actions_t *actions, const mirai__child *child, const int *files)
+static int set_files(posix_spawn_file_actions_t *actions, const mirai__child *child,
+                     const int *files)
 {
     int error = 0;
     for (int i = 0; i < FILES && error == 0; i++) {
         if (files[i] >= 0) /* onto itself too: that takes its close-on-exec away */
             error = posix_spawn_file_actions_adddup2(actions, files[i], i);
         else if (i < 3)
-            error = posix_spawn_file_actions_addopen(actions, i, "/dev/null", i == 0 ? O_RDONLY : O_WRONLY, 0);
+            error = posix_spawn_file_actions_addopen(actions, i, "/dev/null",
+                                                     i == 0 ? O_RDONLY : O_WRONLY, 0);
     }
 #ifdef HAVE_CLOSEFROM
-    if (error == 0) error = posix_spawn_file_actions_addclosefrom_np(actions, files[3] >= 0 ? 4 : 3);
+    if (error == 0)
+        error = posix_spawn_file_actions_addclosefrom_np(actions, files[3] >= 0 ? 4 : 3);
 #endif
     if (error == 0 && child->directory != NULL)
         error = posix_spawn_file_actions_addchdir_np(actions, child->directory);
@@ -75,7 +78,8 @@ static int spawn_with(const mirai__child *child, const char *path, const int *fi
     return error;
 }
 
-/* A descriptor that stands where another is to go would be overwritten before its turn: move it up. */
+/* A descriptor that stands where another is to go would be overwritten before its turn: move it up.
+ */
 static mirai_status clear_of_targets(const mirai__child *child, int *files, bool *is_copy)
 {
     for (int i = 0; i < FILES; i++) {
@@ -91,7 +95,8 @@ static mirai_status clear_of_targets(const mirai__child *child, int *files, bool
 static mirai_status explain(int error, const char *path)
 {
     if (error == ENOENT && access(path, X_OK) == 0)
-        return mirai__fail(MIRAI_E_NOENT, "command \"%s\": the interpreter that it names does not exist", path);
+        return mirai__fail(MIRAI_E_NOENT,
+                           "command \"%s\": the interpreter that it names does not exist", path);
     if (error == ENOEXEC)
         return mirai__fail(MIRAI_E_SYSTEM, "command \"%s\" is no program of this machine's", path);
     return mirai__fail_errno(error, "starting \"%s\"", path);

@@ -1,6 +1,7 @@
 /*
- * child: starting any process of ours: own process group, default signals, empty mask, and no descriptor but
- * those given. By posix_spawn, so without a copy of our memory; from any thread; under no lock.
+ * child: starting any process of ours: own process group, default signals, empty mask, and no
+ * descriptor but those given. By posix_spawn, so without a copy of our memory; from any thread;
+ * under no lock.
  */
 #ifndef MIRAI__CHILD_H
 #define MIRAI__CHILD_H
@@ -8,11 +9,11 @@
 #include "spawn.h"
 
 typedef struct mirai__child {
-    const char *path;           /* NULL: argv[0], found as a shell would */
-    const char *const *argv;    /* ended by NULL */
-    char *const *environment;   /* ended by NULL */
-    const char *directory;      /* NULL: as this process */
-    int files[4];               /* borrowed; what becomes descriptor 0 to 3; -1: /dev/null, and for 3 nothing */
+    const char *path;         /* NULL: argv[0], found as a shell would */
+    const char *const *argv;  /* ended by NULL */
+    char *const *environment; /* ended by NULL */
+    const char *directory;    /* NULL: as this process */
+    int files[4]; /* borrowed; what becomes descriptor 0 to 3; -1: /dev/null, and for 3 nothing */
 } mirai__child;
 
 /* output_fd of *out is -1. Statuses as for mirai__spawn_process(). */

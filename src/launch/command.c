@@ -1,6 +1,6 @@
 /*
- * command: the look-up in PATH. It is done before spawning, since the error of a spawn does not tell a missing
- * command from a missing directory or interpreter. Any thread; no state.
+ * command: the look-up in PATH. It is done before spawning, since the error of a spawn does not
+ * tell a missing command from a missing directory or interpreter. Any thread; no state.
  */
 #include "command.h"
 
@@ -27,7 +27,8 @@ static int executable(const char *path)
 static mirai_status find_path(const char *path, char **out)
 {
     int error = executable(path);
-    if (error == EISDIR) return mirai__fail(MIRAI_E_PERMISSION, "command \"%s\" is a directory", path);
+    if (error == EISDIR)
+        return mirai__fail(MIRAI_E_PERMISSION, "command \"%s\" is a directory", path);
     if (error != 0) return mirai__fail_errno(error, "command \"%s\"", path);
     *out = mirai__strdup(path);
     return *out == NULL ? MIRAI_E_NOMEM : MIRAI_OK;
@@ -45,7 +46,8 @@ mirai_status mirai__command_find(const char *name, char **out)
     for (const char *at = list;; at++) {
         size_t size = strcspn(at, ":");
         /* An empty entry is the present directory. */
-        char *path = size == 0 ? mirai__format("./%s", name) : mirai__format("%.*s/%s", (int)size, at, name);
+        char *path =
+            size == 0 ? mirai__format("./%s", name) : mirai__format("%.*s/%s", (int)size, at, name);
         if (path == NULL) return MIRAI_E_NOMEM;
         int error = executable(path);
         if (error == 0) {

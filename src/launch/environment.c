@@ -1,6 +1,6 @@
 /*
- * environment: copies pointers, not strings: they stay as they are until the spawn that follows at once. As with
- * every reading of the environment, no other thread may be changing it. No state.
+ * environment: copies pointers, not strings: they stay as they are until the spawn that follows at
+ * once. As with every reading of the environment, no other thread may be changing it. No state.
  */
 #include "environment.h"
 

@@ -1,5 +1,6 @@
 /*
- * process: a started process: killing its group, reaping it, and how it ended in words. Its owner's lock guards it.
+ * process: a started process: killing its group, reaping it, and how it ended in words. Its owner's
+ * lock guards it.
  */
 #include <errno.h>
 #include <poll.h>
@@ -31,7 +32,8 @@ static bool is_dead(const mirai__process *process)
 static int wait_now(const mirai__process *process, siginfo_t *info, int options)
 {
     if (process->is_gone) return -1;
-    if (process->by_thread) return waitid(P_PID, (id_t)process->pid, info, WEXITED | WNOHANG | options);
+    if (process->by_thread)
+        return waitid(P_PID, (id_t)process->pid, info, WEXITED | WNOHANG | options);
     return waitid(P_PIDFD, (id_t)process->pidfd, info, WEXITED | WNOHANG | options);
 }
 
@@ -40,10 +42,11 @@ mirai_status mirai__process_reap(mirai__process *process, mirai__death *out)
     *out = (mirai__death){.known = false, .exit_status = -1, .signal = 0};
     if (process->reaped) return MIRAI_OK;
     if (!is_dead(process)) return MIRAI_E_AGAIN;
-    /* Its number is its group's and is kept from others as long as it is a zombie: the last moment at which what
-     * it left behind can be killed safely. */
+    /* Its number is its group's and is kept from others as long as it is a zombie: the last moment
+     * at which what it left behind can be killed safely. */
     siginfo_t info = {.si_pid = 0};
-    if (wait_now(process, &info, WNOWAIT) == 0 && info.si_pid != 0) (void)kill(-process->pid, SIGKILL);
+    if (wait_now(process, &info, WNOWAIT) == 0 && info.si_pid != 0)
+        (void)kill(-process->pid, SIGKILL);
     info.si_pid = 0;
     int result = wait_now(process, &info, 0);
     if (result == 0 && info.si_pid == 0) return MIRAI_E_AGAIN; /* a debugger has yet to let it go */
@@ -71,12 +74,12 @@ const char *mirai__signal_name(int signal)
         const char *name;
     } table[] = {
 #define SIGNAL(name) {name, #name}
-        SIGNAL(SIGHUP),  SIGNAL(SIGINT),    SIGNAL(SIGQUIT), SIGNAL(SIGILL),   SIGNAL(SIGTRAP),
-        SIGNAL(SIGABRT), SIGNAL(SIGBUS),    SIGNAL(SIGFPE),  SIGNAL(SIGKILL),  SIGNAL(SIGUSR1),
-        SIGNAL(SIGSEGV), SIGNAL(SIGUSR2),   SIGNAL(SIGPIPE), SIGNAL(SIGALRM),  SIGNAL(SIGTERM),
-        SIGNAL(SIGCHLD), SIGNAL(SIGCONT),   SIGNAL(SIGSTOP), SIGNAL(SIGTSTP),  SIGNAL(SIGTTIN),
-        SIGNAL(SIGTTOU), SIGNAL(SIGURG),    SIGNAL(SIGXCPU), SIGNAL(SIGXFSZ),  SIGNAL(SIGVTALRM),
-        SIGNAL(SIGPROF), SIGNAL(SIGWINCH),  SIGNAL(SIGPOLL), SIGNAL(SIGPWR),   SIGNAL(SIGSYS),
+        SIGNAL(SIGHUP),  SIGNAL(SIGINT),   SIGNAL(SIGQUIT), SIGNAL(SIGILL),  SIGNAL(SIGTRAP),
+        SIGNAL(SIGABRT), SIGNAL(SIGBUS),   SIGNAL(SIGFPE),  SIGNAL(SIGKILL), SIGNAL(SIGUSR1),
+        SIGNAL(SIGSEGV), SIGNAL(SIGUSR2),  SIGNAL(SIGPIPE), SIGNAL(SIGALRM), SIGNAL(SIGTERM),
+        SIGNAL(SIGCHLD), SIGNAL(SIGCONT),  SIGNAL(SIGSTOP), SIGNAL(SIGTSTP), SIGNAL(SIGTTIN),
+        SIGNAL(SIGTTOU), SIGNAL(SIGURG),   SIGNAL(SIGXCPU), SIGNAL(SIGXFSZ), SIGNAL(SIGVTALRM),
+        SIGNAL(SIGPROF), SIGNAL(SIGWINCH), SIGNAL(SIGPOLL), SIGNAL(SIGPWR),  SIGNAL(SIGSYS),
 #undef SIGNAL
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)

@@ -1,6 +1,6 @@
 /*
- * program: which program is started as a daemon, and which build of it this is. What mirai_main() tells is
- * written once, before other threads are started, and read by any thread afterwards.
+ * program: which program is started as a daemon, and which build of it this is. What mirai_main()
+ * tells is written once, before other threads are started, and read by any thread afterwards.
  */
 #include <dlfcn.h>
 #include <elf.h>
@@ -82,7 +82,8 @@ static mirai_status find_miraicored(char **out)
     if (given != NULL && *given != '\0') {
         mirai_status status = mirai__command_find(given, out);
         if (status == MIRAI_E_NOENT)
-            return mirai__fail(status, "MIRAICORED in the environment names \"%s\", which does not exist", given);
+            return mirai__fail(
+                status, "MIRAICORED in the environment names \"%s\", which does not exist", given);
         return status;
     }
     static const char *const places[] = {"miraicored", "../bin/miraicored"};
@@ -99,8 +100,11 @@ static mirai_status find_miraicored(char **out)
     }
     mirai_status status = mirai__command_find("miraicored", out);
     if (status == MIRAI_E_NOENT)
-        return mirai__fail(status, "miraicored was found neither by MIRAICORED in the environment, nor in %s, nor "
-                                   "in ../bin from there, nor in PATH", folder);
+        return mirai__fail(
+            status,
+            "miraicored was found neither by MIRAICORED in the environment, nor in %s, nor "
+            "in ../bin from there, nor in PATH",
+            folder);
     return status;
 }
 
@@ -131,9 +135,11 @@ static bool copy_note(const char *at, const char *end, uint8_t *out)
         size_t name_room = ((size_t)note.n_namesz + 3) & ~(size_t)3;
         size_t data_room = ((size_t)note.n_descsz + 3) & ~(size_t)3;
         at += sizeof note;
-        if (name_room > (size_t)(end - at) || data_room > (size_t)(end - at) - name_room) return false;
+        if (name_room > (size_t)(end - at) || data_room > (size_t)(end - at) - name_room)
+            return false;
         if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && memcmp(at, "GNU", 4) == 0) {
-            size_t size = note.n_descsz < MIRAI__BUILD_ID_SIZE ? note.n_descsz : MIRAI__BUILD_ID_SIZE;
+            size_t size =
+                note.n_descsz < MIRAI__BUILD_ID_SIZE ? note.n_descsz : MIRAI__BUILD_ID_SIZE;
             memcpy(out, at + name_room, size);
             return true;
         }

@@ -1,6 +1,7 @@
 /*
- * spawn: a child that is a daemon: what it finds in its environment and on descriptor 3, and the pipe from which
- * its last words are read. Any thread, no lock, no state; every descriptor made here is close-on-exec.
+ * spawn: a child that is a daemon: what it finds in its environment and on descriptor 3, and the
+ * pipe from which its last words are read. Any thread, no lock, no state; every descriptor made
+ * here is close-on-exec.
  */
 #include "spawn.h"
 
@@ -55,7 +56,8 @@ static mirai_status make_pipe(int *read_fd, int *write_fd, const char *what)
     return MIRAI_OK;
 }
 
-/* The token lies in a pipe before the daemon starts: it is seen in no argument, environment or file. */
+/* The token lies in a pipe before the daemon starts: it is seen in no argument, environment or
+ * file. */
 static mirai_status put_token(const uint8_t *token, int *out)
 {
     int write_fd = -1;
@@ -80,9 +82,10 @@ static mirai_status make_environment(attempt *attempt, const mirai__spawn *spawn
 {
     static char self_entry[] = "MIRAI_DAEMON_SELF=1", socket_entry[] = "MIRAI_DAEMON_FD=3",
                 token_entry[] = "MIRAI_TOKEN_FD=3";
-    (void)snprintf(attempt->launch_entry, sizeof attempt->launch_entry, "MIRAI_DAEMON_LAUNCH=%" PRIu64,
-                   spawn->launch);
-    (void)snprintf(attempt->host_entry, sizeof attempt->host_entry, "MIRAI_DAEMON_HOST=%ld", (long)getpid());
+    (void)snprintf(attempt->launch_entry, sizeof attempt->launch_entry,
+                   "MIRAI_DAEMON_LAUNCH=%" PRIu64, spawn->launch);
+    (void)snprintf(attempt->host_entry, sizeof attempt->host_entry, "MIRAI_DAEMON_HOST=%ld",
+                   (long)getpid());
     char *entries[5] = {attempt->launch_entry, attempt->host_entry};
     size_t count = 2;
     if (is_self) entries[count++] = self_entry;

@@ -1,6 +1,6 @@
 /*
- * tail: the last bytes of a daemon's stderr, in a ring. What it writes is untrusted: the text is cut to whole
- * lines, and made valid UTF-8 without NULs. Guarded by its owner's lock.
+ * tail: the last bytes of a daemon's stderr, in a ring. What it writes is untrusted: the text is
+ * cut to whole lines, and made valid UTF-8 without NULs. Guarded by its owner's lock.
  */
 #include <errno.h>
 #include <string.h>

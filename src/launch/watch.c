@@ -1,6 +1,7 @@
 /*
- * watch: by a pidfd. Where the kernel, a container's filter or valgrind has none, a thread of the library's waits for
- * the process instead, and makes an eventfd readable; it leaves the process to be reaped by its owner.
+ * watch: by a pidfd. Where the kernel, a container's filter or valgrind has none, a thread of the
+ * library's waits for the process instead, and makes an eventfd readable; it leaves the process to
+ * be reaped by its owner.
  */
 #include "watch.h"
 
@@ -50,8 +51,9 @@ static mirai_status start_vigil(pid_t pid, int fd)
     if (vigil == NULL) return MIRAI_E_NOMEM;
     vigil->pid = pid;
     vigil->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    mirai_status status = vigil->fd < 0 ? mirai__fail_errno(errno, "watching process %d", (int)pid)
-                                        : mirai__thread_start(&thread, "mirai-watch", keep_vigil, vigil);
+    mirai_status status = vigil->fd < 0
+                              ? mirai__fail_errno(errno, "watching process %d", (int)pid)
+                              : mirai__thread_start(&thread, "mirai-watch", keep_vigil, vigil);
     if (status == MIRAI_OK) {
         (void)pthread_detach(thread);
         return MIRAI_OK;
@@ -72,7 +74,8 @@ static mirai_status open_fd(mirai__process *out)
     }
     if (error != ENOSYS && error != EPERM && error != ESRCH)
         return mirai__fail_errno(error, "watching process %d", (int)out->pid);
-    /* Where all children are reaped by the kernel (ESRCH), it may be gone already: then this is readable at once. */
+    /* Where all children are reaped by the kernel (ESRCH), it may be gone already: then this is
+     * readable at once. */
     bool gone = error == ESRCH;
     out->pidfd = eventfd(gone ? 1 : 0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (out->pidfd < 0) return mirai__fail_errno(errno, "watching process %d", (int)out->pid);

@@ -48,7 +48,8 @@ void host_start_at(host *host, const char *mode, const char *url)
     mirai__spawn how = {.socket = -1, .url = mirai__listener_url(listener), .token = token};
     spawn(host, mode, &how);
     struct pollfd ready = {.fd = mirai__listener_fd(listener), .events = POLLIN};
-    while ((status = mirai__listener_accept(listener, &channel)) == MIRAI_E_AGAIN) (void)poll(&ready, 1, -1);
+    while ((status = mirai__listener_accept(listener, &channel)) == MIRAI_E_AGAIN)
+        (void)poll(&ready, 1, -1);
     assert_int_equal(status, MIRAI_OK);
     host->link = mirai__link_new(channel, &mirai__limits_local);
     assert_non_null(host->link);
@@ -66,8 +67,12 @@ mirai__segment *host_segment(mirai_value *value)
 
 void host_send(host *host, uint8_t kind, int32_t aux, uint64_t attempt, mirai__segment *segment)
 {
-    mirai__frame frame = {
-        .kind = kind, .aux = aux, .task = 1000 + attempt, .attempt = attempt, .incarnation = 9, .segment = segment};
+    mirai__frame frame = {.kind = kind,
+                          .aux = aux,
+                          .task = 1000 + attempt,
+                          .attempt = attempt,
+                          .incarnation = 9,
+                          .segment = segment};
     assert_int_equal(mirai__link_send_all(host->link, &frame, MIRAI__NEVER), MIRAI_OK);
     mirai__frame_fini(&frame);
 }
@@ -95,7 +100,8 @@ void host_job(host *host, const char *function, mirai_value *args)
 {
     host->attempt++;
     host_send(host, MIRAI__FRAME_JOB, 0, host->attempt,
-              host_segment(mirai_list_of(mirai_string(function), args, mirai_string("label"), MIRAI_END)));
+              host_segment(
+                  mirai_list_of(mirai_string(function), args, mirai_string("label"), MIRAI_END)));
 }
 
 mirai_value *host_result(host *host, mirai_outcome *outcome)
@@ -106,7 +112,8 @@ mirai_value *host_result(host *host, mirai_outcome *outcome)
     assert_int_equal(frame.task, 1000 + host->attempt);
     assert_int_equal(frame.incarnation, 9);
     assert_int_equal(mirai__decode(frame.segment, NULL, &mirai__limits_local, &value), MIRAI_OK);
-    assert_int_equal(frame.aux, mirai_value_is_error(value) ? MIRAI_OUTCOME_FAILED : MIRAI_OUTCOME_VALUE);
+    assert_int_equal(frame.aux,
+                     mirai_value_is_error(value) ? MIRAI_OUTCOME_FAILED : MIRAI_OUTCOME_VALUE);
     if (outcome != NULL) *outcome = frame.aux;
     mirai__frame_fini(&frame);
     return value;
@@ -122,7 +129,8 @@ char *host_await_death(host *host, mirai__death *death)
 {
     mirai_status status;
     struct pollfd ready = {.fd = host->process.pidfd, .events = POLLIN};
-    while ((status = mirai__process_reap(&host->process, death)) == MIRAI_E_AGAIN) (void)poll(&ready, 1, -1);
+    while ((status = mirai__process_reap(&host->process, death)) == MIRAI_E_AGAIN)
+        (void)poll(&ready, 1, -1);
     assert_int_equal(status, MIRAI_OK);
     (void)mirai__tail_read(&host->tail, host->process.output_fd);
     char *text = mirai__tail_text(&host->tail);

@@ -1,5 +1,6 @@
 /*
- * A host for one daemon, in the test process: it speaks frames to a real child, which is this program started again.
+ * A host for one daemon, in the test process: it speaks frames to a real child, which is this
+ * program started again.
  */
 #ifndef DAEMON_HOST_H
 #define DAEMON_HOST_H
@@ -21,7 +22,8 @@ typedef struct host {
 void host_start(host *host, const char *mode);
 /* The same, by a listener at `url`. */
 void host_start_at(host *host, const char *mode, const char *url);
-void host_send(host *host, uint8_t kind, int32_t aux, uint64_t attempt, mirai__segment *segment); /* takes segment */
+void host_send(host *host, uint8_t kind, int32_t aux, uint64_t attempt,
+               mirai__segment *segment); /* takes segment */
 void host_welcome(host *host);
 /* Send a job with the next attempt; takes args. */
 void host_job(host *host, const char *function, mirai_value *args);

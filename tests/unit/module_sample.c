@@ -57,7 +57,8 @@ static mirai_status init(void)
     }
     mirai_refhook hook = MIRAI_REFHOOK_INIT;
     hook.serialize = serialize;
-    MIRAI_TRY(mirai_function_register(KIND == KIND_NESTED ? "nested.by_init" : "good.by_init", count_inits, &inits));
+    MIRAI_TRY(mirai_function_register(KIND == KIND_NESTED ? "nested.by_init" : "good.by_init",
+                                      count_inits, &inits));
     return mirai_refhook_register(KIND == KIND_NESTED ? "nested_class" : "good_class", &hook);
 }
 
@@ -79,7 +80,9 @@ const mirai_module_descriptor mirai_module = {
     KIND == KIND_BAD_MAGIC ? 1 : MIRAI_MODULE_MAGIC,
     KIND == KIND_BAD_ABI ? MIRAI_MODULE_ABI + 1 : MIRAI_MODULE_ABI,
     KIND == KIND_SHORT ? 16 : sizeof(mirai_module_descriptor),
-    KIND == KIND_NAMELESS ? NULL : KIND == KIND_NESTED ? "nested" : "good",
+    KIND == KIND_NAMELESS ? NULL
+    : KIND == KIND_NESTED ? "nested"
+                          : "good",
     functions,
     init,
 };

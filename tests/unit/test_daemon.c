@@ -1,5 +1,6 @@
 /*
- * A daemon from its host's side: greeting, jobs, cancels, pings, and how it leaves. This program is its own daemon.
+ * A daemon from its host's side: greeting, jobs, cancels, pings, and how it leaves. This program is
+ * its own daemon.
  */
 #include <poll.h>
 #include <sched.h>
@@ -16,122 +17,9 @@
 
 #include "alloc.h"
 #include "daemon_host.h"
-#include "session.h"
+#include "daemon_program.h"
 #include <miraicore/daemon.h>
 #include <miraicore/refhook.h>
-
-/* ---- functions of the daemon ---- */
-
-static mirai_value *gives_null(mirai_job *job, const mirai_value *args, void *context)
-{
-    (void)job;
-    (void)args;
-    (void)context;
-    return NULL;
-}
-
-static mirai_value *gives_error(mirai_job *job, const mirai_value *args, void *context)
-{
-    (void)job;
-    (void)args;
-    (void)context;
-    return mirai_error("io_error", 17, "disk on fire");
-}
-
-static mirai_value *asks(mirai_job *job, const mirai_value *args, void *context)
-{
-    (void)args;
-    (void)context;
-    mirai__session session;
-    return mirai_list_of(mirai_string(mirai_job_function(job)), mirai_int((int64_t)mirai_job_task_id(job)),
-                         mirai_bool(mirai_on_daemon()), mirai_bool(mirai__session_has_entered()),
-                         mirai_int(mirai__session_take(&session)),
-                         mirai_int(mirai_job_reply(job, mirai_null())), /* refused: it is not pulled */
-                         mirai_value_ref(mirai_job_args(job)), MIRAI_END);
-}
-
-static mirai_value *gives_unsendable(mirai_job *job, const mirai_value *args, void *context)
-{
-    (void)job;
-    (void)args;
-    static int object;
-    (void)context;
-    return mirai_reference("unknown_class", &object, NULL, NULL);
-}
-
-/* Starts a process that would outlive us. */
-static mirai_value *starts_grandchild(mirai_job *job, const mirai_value *args, void *context)
-{
-    (void)job;
-    (void)args;
-    (void)context;
-    pid_t pid = fork();
-    if (pid == 0) {
-        (void)execlp("sleep", "sleep", "1000", (char *)NULL);
-        _exit(127);
-    }
-    return mirai_int(pid);
-}
-
-static mirai_value *runs_for_ever(mirai_job *job, const mirai_value *args, void *context)
-{
-    (void)args;
-    (void)context;
-    while (mirai_job_cancelled(job) < 2) (void)pause();
-    return NULL;
-}
-
-/* What a cancel hits. `present` is the job that runs now, 0 between jobs. */
-static _Atomic uint64_t present;
-static _Atomic int64_t strays;
-
-typedef struct target {
-    uint64_t task;
-    _Atomic int hits;
-} target;
-
-static void hit(void *user)
-{
-    target *target = user;
-    if (present != target->task) strays++;
-    target->hits++;
-}
-
-/* Waits `args` turns for a cancel; gives [hits, cancelled]. Leaves its on_cancel for the library to take away. */
-static mirai_value *is_target(mirai_job *job, const mirai_value *args, void *context)
-{
-    (void)context;
-    target target = {.task = mirai_job_task_id(job)};
-    int64_t turns = mirai_value_int_or(args, 0);
-    present = target.task;
-    if (mirai_job_on_cancel(job, hit, &target) != MIRAI_OK) return NULL;
-    for (int64_t i = 0; target.hits == 0 && (turns < 0 || i < turns); i++) (void)sched_yield();
-    int cancelled = mirai_job_cancelled(job);
-    int hits = target.hits;
-    if (mirai_job_on_cancel(job, NULL, NULL) != MIRAI_OK) return NULL;
-    hits = target.hits;
-    present = 0;
-    cancelled = mirai_job_cancelled(job) || cancelled;
-    return mirai_list_of(mirai_int(hits), mirai_int(cancelled), MIRAI_END);
-}
-
-static mirai_value *counts_strays(mirai_job *job, const mirai_value *args, void *context)
-{
-    (void)job;
-    (void)args;
-    (void)context;
-    return mirai_int(strays);
-}
-
-/* A class whose objects cannot be made here. */
-static mirai_status refuses(mirai_message *message, const mirai_value *data, void **object, void *context)
-{
-    (void)message;
-    (void)data;
-    (void)object;
-    (void)context;
-    return mirai_error_set(MIRAI_E_USER, "no such object on this side");
-}
 
 static mirai_value *serializes(mirai_message *message, void *object, void *context)
 {
@@ -141,74 +29,8 @@ static mirai_value *serializes(mirai_message *message, void *object, void *conte
     return mirai_null();
 }
 
-static mirai_status setup(void)
-{
-    const char *mode = getenv("TEST_MODE");
-    mirai_refhook hook = MIRAI_REFHOOK_INIT;
-    hook.serialize = serializes;
-    hook.unserialize = refuses;
-    if (mode != NULL && strcmp(mode, "setup fails") == 0)
-        return mirai_error_set(MIRAI_E_UNSUPPORTED, "no licence for this machine");
-    if (mode != NULL && strcmp(mode, "setup hangs") == 0) (void)fprintf(stderr, "setup begins\n");
-    while (mode != NULL && strcmp(mode, "setup hangs") == 0) (void)pause();
-    MIRAI_TRY(mirai_refhook_register("fragile", &hook));
-    MIRAI_TRY(mirai_function_register("gives.null", gives_null, NULL));
-    MIRAI_TRY(mirai_function_register("gives.error", gives_error, NULL));
-    MIRAI_TRY(mirai_function_register("gives.unsendable", gives_unsendable, NULL));
-    MIRAI_TRY(mirai_function_register("asks", asks, NULL));
-    MIRAI_TRY(mirai_function_register("starts.grandchild", starts_grandchild, NULL));
-    MIRAI_TRY(mirai_function_register("runs.for_ever", runs_for_ever, NULL));
-    MIRAI_TRY(mirai_function_register("is.target", is_target, NULL));
-    return mirai_function_register("counts.strays", counts_strays, NULL);
-}
-
-/* ---- a daemon that pulls ---- */
-
-static mirai_status pull_jobs(mirai_daemon *daemon)
-{
-    mirai_job *job, *second;
-    mirai_status status;
-    while ((status = mirai_daemon_next(daemon, &job, MIRAI_FOREVER)) == MIRAI_OK) {
-        if (mirai_daemon_next(daemon, &second, 0) != MIRAI_E_STATE) return MIRAI_E_STATE;
-        const mirai_value *args = mirai_job_args(job);
-        mirai_value *result = NULL;
-        if (strcmp(mirai_job_function(job), "evaluate") == 0)
-            result = mirai_int(mirai_value_int_or(args, 0) * 2);
-        else if (strcmp(mirai_job_function(job), "fail") == 0)
-            (void)mirai_error_set(MIRAI_E_USER, "evaluation failed");
-        else if (strcmp(mirai_job_function(job), "unsendable") == 0)
-            result = gives_unsendable(job, args, NULL);
-        else if (strcmp(mirai_job_function(job), "leave") == 0)
-            return MIRAI_OK; /* without a reply */
-        mirai_status replied = mirai_job_reply(job, result);
-        if (replied != MIRAI_OK && replied != MIRAI_E_HOOK) return replied;
-    }
-    return status == MIRAI_E_CLOSED ? MIRAI_OK : status;
-}
-
-/* `idle`: the host sends nothing until it is told to, by a line on stderr. */
-static int pull(bool idle)
-{
-    mirai_daemon *daemon;
-    mirai_job *job;
-    mirai_status status = setup();
-    if (status == MIRAI_OK) status = mirai_daemon_open(&daemon);
-    if (status != MIRAI_OK) return 10;
-    mirai_daemon *second;
-    if (mirai_daemon_open(&second) != MIRAI_E_STATE || second != NULL) return 11;
-    if (mirai_daemon_next(daemon, NULL, 0) != MIRAI_E_INVALID) return 12;
-    if (mirai_daemon_next(daemon, &job, -2) != MIRAI_E_INVALID) return 13;
-    if (idle && mirai_daemon_next(daemon, &job, 1) != MIRAI_E_TIMEDOUT) return 14;
-    if (idle && mirai_daemon_next(daemon, &job, 0) != MIRAI_E_TIMEDOUT) return 15;
-    if (idle) (void)fprintf(stderr, "idle\n");
-    status = pull_jobs(daemon);
-    mirai_daemon_close(daemon);
-    return status == MIRAI_OK ? 0 : 16;
-}
-
-/* ---- the host's side ---- */
-
-static void assert_failed(mirai_value *error, const char *class_name, int32_t code, const char *words)
+static void assert_failed(mirai_value *error, const char *class_name, int32_t code,
+                          const char *words)
 {
     assert_true(mirai_value_is_error(error));
     assert_string_equal(mirai_value_class(error), class_name);
@@ -273,18 +95,22 @@ static void test_daemon__failures_fail_the_job_only(void **state)
     assert_int_equal(mirai_refhook_register("elsewhere", &hook), MIRAI_OK);
     host_start(&host, "");
     host_welcome(&host);
-    assert_failed(host_run(&host, "gives.nul", mirai_null()), "unknown_function", MIRAI_E_FUNCTION, "\"gives.null\"");
-    assert_failed(host_run(&host, "gives.null", mirai_null()), "error", MIRAI_E_USER, "set no error");
+    assert_failed(host_run(&host, "gives.nul", mirai_null()), "unknown_function", MIRAI_E_FUNCTION,
+                  "\"gives.null\"");
+    assert_failed(host_run(&host, "gives.null", mirai_null()), "error", MIRAI_E_USER,
+                  "set no error");
     assert_failed(host_run(&host, "gives.error", mirai_null()), "io_error", 17, "disk on fire");
-    assert_failed(host_run(&host, "gives.unsendable", mirai_null()), "hook_error", MIRAI_E_HOOK, "unknown_class");
-    assert_failed(host_run(&host, "mirai.echo", mirai_reference("fragile", &object, NULL, NULL)), "hook_error",
-                  MIRAI_E_HOOK, "no such object on this side");
-    assert_failed(host_run(&host, "mirai.echo", mirai_reference("elsewhere", &object, NULL, NULL)), "hook_error",
-                  MIRAI_E_HOOK, "elsewhere");
+    assert_failed(host_run(&host, "gives.unsendable", mirai_null()), "hook_error", MIRAI_E_HOOK,
+                  "unknown_class");
+    assert_failed(host_run(&host, "mirai.echo", mirai_reference("fragile", &object, NULL, NULL)),
+                  "hook_error", MIRAI_E_HOOK, "no such object on this side");
+    assert_failed(host_run(&host, "mirai.echo", mirai_reference("elsewhere", &object, NULL, NULL)),
+                  "hook_error", MIRAI_E_HOOK, "elsewhere");
 
-    mirai_value *const shapes[] = {mirai_null(), mirai_list(NULL, 0), mirai_list_of(mirai_string("f"), MIRAI_END),
-                                   mirai_list_of(mirai_int(1), mirai_int(2), mirai_null(), MIRAI_END),
-                                   mirai_dict_of("a", mirai_string("mirai.echo"), "b", mirai_null(), MIRAI_END)};
+    mirai_value *const shapes[] = {
+        mirai_null(), mirai_list(NULL, 0), mirai_list_of(mirai_string("f"), MIRAI_END),
+        mirai_list_of(mirai_int(1), mirai_int(2), mirai_null(), MIRAI_END),
+        mirai_dict_of("a", mirai_string("mirai.echo"), "b", mirai_null(), MIRAI_END)};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         host_send(&host, MIRAI__FRAME_JOB, 0, ++host.attempt, host_segment(shapes[i]));
         assert_failed(host_result(&host, NULL), "decode_error", MIRAI_E_DECODE, "list of function");
@@ -331,7 +157,8 @@ static void test_daemon__cancel_ends_a_sleep(void **state)
     host_close(&host);
 }
 
-/* In even rounds the job is cancelled, sooner or later, or too late; in odd ones the job before it is. */
+/* In even rounds the job is cancelled, sooner or later, or too late; in odd ones the job before it
+ * is. */
 static void test_daemon__cancel_never_hits_the_next_job(void **state)
 {
     (void)state;
@@ -395,7 +222,8 @@ static void assert_host_death_kills(const char *busy_with)
     if (busy_with != NULL) host_job(&host, busy_with, mirai_null());
     mirai__link_free(host.link); /* all that it sees of our death */
     host.link = NULL;
-    /* Its stderr, which the grandchild has too, ends with both. (Not to be seen by reaping, which would kill it.) */
+    /* Its stderr, which the grandchild has too, ends with both. (Not to be seen by reaping, which
+     * would kill it.) */
     struct pollfd ready = {.fd = host.process.output_fd, .events = POLLIN};
     do {
         (void)poll(&ready, 1, -1);
@@ -436,7 +264,8 @@ static void test_daemon__failing_setup_tells_why(void **state)
     host_start(&host, "setup fails");
     char *text = host_await_death(&host, &death);
     assert_int_equal(death.exit_status, 3);
-    assert_string_equal(text, "miraicore: a daemon leaves: setup: not supported: no licence for this machine");
+    assert_string_equal(
+        text, "miraicore: a daemon leaves: setup: not supported: no licence for this machine");
     mirai__free(text);
 }
 
@@ -448,7 +277,8 @@ static void assert_leaves(host *host, const char *words)
     char *text = host_await_death(host, &death);
     assert_int_equal(death.signal, 0);
     assert_int_equal(death.exit_status, 3);
-    if (text == NULL || strstr(text, words) == NULL) fail_msg("\"%s\" not in \"%s\"", words, text == NULL ? "" : text);
+    if (text == NULL || strstr(text, words) == NULL)
+        fail_msg("\"%s\" not in \"%s\"", words, text == NULL ? "" : text);
     mirai__free(text);
 }
 
@@ -480,7 +310,8 @@ static void test_daemon__breach_of_protocol_ends_it(void **state)
     for (size_t i = 0; i < sizeof early; i++) {
         host host;
         host_start(&host, "");
-        host_send(&host, early[i], 0, 1, early[i] == MIRAI__FRAME_JOB ? host_segment(mirai_null()) : NULL);
+        host_send(&host, early[i], 0, 1,
+                  early[i] == MIRAI__FRAME_JOB ? host_segment(mirai_null()) : NULL);
         assert_leaves(&host, "before its welcome");
     }
     host host;
@@ -520,9 +351,12 @@ static void test_daemon__can_be_pulled(void **state)
     mirai_value *result = host_run(&host, "evaluate", mirai_int(21));
     assert_int_equal(mirai_value_int_or(result, 0), 42);
     mirai_value_release(result);
-    assert_failed(host_run(&host, "gives.error", mirai_null()), "io_error", 17, "disk on fire"); /* run inside */
-    assert_failed(host_run(&host, "fail", mirai_null()), "error", MIRAI_E_USER, "evaluation failed");
-    assert_failed(host_run(&host, "unsendable", mirai_null()), "hook_error", MIRAI_E_HOOK, "unknown_class");
+    assert_failed(host_run(&host, "gives.error", mirai_null()), "io_error", 17,
+                  "disk on fire"); /* run inside */
+    assert_failed(host_run(&host, "fail", mirai_null()), "error", MIRAI_E_USER,
+                  "evaluation failed");
+    assert_failed(host_run(&host, "unsendable", mirai_null()), "hook_error", MIRAI_E_HOOK,
+                  "unknown_class");
     result = host_run(&host, "evaluate", mirai_int(1));
     assert_int_equal(mirai_value_int_or(result, 0), 2);
     mirai_value_release(result);
@@ -583,8 +417,8 @@ int main(int argc, char **argv)
 {
     const char *mode = getenv("TEST_MODE");
     if (mirai_on_daemon() && mode != NULL && strncmp(mode, "pull", 4) == 0)
-        return pull(strcmp(mode, "pull idle") == 0);
-    if (mirai_main(argc, argv, setup) != MIRAI_OK) return 1;
+        return daemon_pull(strcmp(mode, "pull idle") == 0);
+    if (mirai_main(argc, argv, daemon_setup) != MIRAI_OK) return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_daemon__greets),
         cmocka_unit_test(test_daemon__runs_functions),

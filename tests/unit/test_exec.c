@@ -1,5 +1,6 @@
 /*
- * mirai.exec: arguments that are refused, large inputs and outputs, and commands that must be stopped.
+ * mirai.exec: arguments that are refused, large inputs and outputs, and commands that must be
+ * stopped.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -69,21 +70,34 @@ static void test_exec__bad_arguments(void **state)
     assert_refused(mirai_dict(NULL, NULL, 0), "\"command\"");
     assert_refused(mirai_dict_of("command", mirai_string("ls"), MIRAI_END), "list of strings");
     assert_refused(mirai_dict_of("command", mirai_list(NULL, 0), MIRAI_END), "list of strings");
-    assert_refused(mirai_dict_of("command", mirai_list_of(mirai_int(1), MIRAI_END), MIRAI_END), "item 0");
-    assert_refused(mirai_dict_of("command", mirai_list_of(mirai_string_n("a\0b", 3), MIRAI_END), MIRAI_END), "item 0");
-    assert_refused(mirai_dict_of("command", shell(""), "comand", mirai_null(), MIRAI_END), "no argument \"comand\"");
-    assert_refused(mirai_dict_of("command", shell(""), "input", mirai_int(1), MIRAI_END), "\"input\"");
+    assert_refused(mirai_dict_of("command", mirai_list_of(mirai_int(1), MIRAI_END), MIRAI_END),
+                   "item 0");
+    assert_refused(
+        mirai_dict_of("command", mirai_list_of(mirai_string_n("a\0b", 3), MIRAI_END), MIRAI_END),
+        "item 0");
+    assert_refused(mirai_dict_of("command", shell(""), "comand", mirai_null(), MIRAI_END),
+                   "no argument \"comand\"");
+    assert_refused(mirai_dict_of("command", shell(""), "input", mirai_int(1), MIRAI_END),
+                   "\"input\"");
     assert_refused(mirai_dict_of("command", shell(""), "env", mirai_int(1), MIRAI_END), "\"env\"");
-    assert_refused(mirai_dict_of("command", shell(""), "env", mirai_dict_of("a=b", mirai_string("c"), MIRAI_END),
-                                 MIRAI_END), "a=b");
-    assert_refused(mirai_dict_of("command", shell(""), "directory", mirai_int(1), MIRAI_END), "\"directory\"");
-    assert_refused(mirai_dict_of("command", shell(""), "directory", mirai_string("/no/such"), MIRAI_END), "/no/such");
-    assert_refused(mirai_dict_of("command", shell(""), "directory", mirai_string("/etc/passwd"), MIRAI_END),
-                   "/etc/passwd");
-    assert_refused(mirai_dict_of("command", shell(""), "timeout_ms", mirai_int(-2), MIRAI_END), "\"timeout_ms\"");
-    assert_refused(mirai_dict_of("command", shell(""), "output_limit", mirai_string("1"), MIRAI_END),
-                   "\"output_limit\"");
-    assert_refused(mirai_dict_of("command", words("no-such-command", "a", "b"), MIRAI_END), "no-such-command");
+    assert_refused(mirai_dict_of("command", shell(""), "env",
+                                 mirai_dict_of("a=b", mirai_string("c"), MIRAI_END), MIRAI_END),
+                   "a=b");
+    assert_refused(mirai_dict_of("command", shell(""), "directory", mirai_int(1), MIRAI_END),
+                   "\"directory\"");
+    assert_refused(
+        mirai_dict_of("command", shell(""), "directory", mirai_string("/no/such"), MIRAI_END),
+        "/no/such");
+    assert_refused(
+        mirai_dict_of("command", shell(""), "directory", mirai_string("/etc/passwd"), MIRAI_END),
+        "/etc/passwd");
+    assert_refused(mirai_dict_of("command", shell(""), "timeout_ms", mirai_int(-2), MIRAI_END),
+                   "\"timeout_ms\"");
+    assert_refused(
+        mirai_dict_of("command", shell(""), "output_limit", mirai_string("1"), MIRAI_END),
+        "\"output_limit\"");
+    assert_refused(mirai_dict_of("command", words("no-such-command", "a", "b"), MIRAI_END),
+                   "no-such-command");
 }
 
 static void test_exec__status_and_outputs(void **state)
@@ -95,7 +109,8 @@ static void test_exec__status_and_outputs(void **state)
     assert_bytes(result, "stdout", "out\n");
     assert_bytes(result, "stderr", "err\n");
     int32_t truncated = 1;
-    assert_int_equal(mirai_value_to_bool(mirai_value_get(result, "truncated"), &truncated), MIRAI_OK);
+    assert_int_equal(mirai_value_to_bool(mirai_value_get(result, "truncated"), &truncated),
+                     MIRAI_OK);
     assert_int_equal(truncated, 0);
     mirai_value_release(result);
 
@@ -109,14 +124,15 @@ static void test_exec__status_and_outputs(void **state)
 static void test_exec__environment_and_directory(void **state)
 {
     (void)state;
-    mirai_value *result = run(mirai_dict_of("command", shell("echo $GIVEN $HOME; pwd; [ -e /proc/$$/fd/3 ] && echo leak; cat"),
-                                            "env", mirai_dict_of("GIVEN", mirai_string("a b"),
-                                                                 "HOME", mirai_string("/h"), MIRAI_END),
-                                            "directory", mirai_string("/usr"), MIRAI_END));
+    mirai_value *result = run(mirai_dict_of(
+        "command", shell("echo $GIVEN $HOME; pwd; [ -e /proc/$$/fd/3 ] && echo leak; cat"), "env",
+        mirai_dict_of("GIVEN", mirai_string("a b"), "HOME", mirai_string("/h"), MIRAI_END),
+        "directory", mirai_string("/usr"), MIRAI_END));
     assert_bytes(result, "stdout", "a b /h\n/usr\n");
     mirai_value_release(result);
-    result = run(mirai_dict_of("command", mirai_list_of(mirai_string("bin/env"), mirai_string("true"), MIRAI_END),
-                               "directory", mirai_string("/usr"), MIRAI_END));
+    result = run(mirai_dict_of(
+        "command", mirai_list_of(mirai_string("bin/env"), mirai_string("true"), MIRAI_END),
+        "directory", mirai_string("/usr"), MIRAI_END));
     assert_int_equal(mirai_value_int_or(mirai_value_get(result, "status"), 99), 0);
     mirai_value_release(result);
 }
@@ -128,9 +144,10 @@ static void test_exec__large_input_and_output_do_not_wait_for_each_other(void **
     char *data = malloc(SIZE);
     assert_non_null(data);
     for (size_t i = 0; i < SIZE; i++) data[i] = (char)(i * 7 + i / 251);
-    mirai_value *result = run(mirai_dict_of("command", shell("tee /dev/stderr"), "input", mirai_bytes(data, SIZE),
-                                            MIRAI_END));
-    const mirai_value *out = mirai_value_get(result, "stdout"), *err = mirai_value_get(result, "stderr");
+    mirai_value *result = run(mirai_dict_of("command", shell("tee /dev/stderr"), "input",
+                                            mirai_bytes(data, SIZE), MIRAI_END));
+    const mirai_value *out = mirai_value_get(result, "stdout"),
+                      *err = mirai_value_get(result, "stderr");
     assert_int_equal(mirai_value_count(out), SIZE);
     assert_memory_equal(mirai_value_data(out), data, SIZE);
     assert_int_equal(mirai_value_count(err), SIZE);
@@ -138,7 +155,8 @@ static void test_exec__large_input_and_output_do_not_wait_for_each_other(void **
     mirai_value_release(result);
 
     /* It does not read its input; that is its own affair. */
-    result = run(mirai_dict_of("command", shell("exec <&-; echo done"), "input", mirai_bytes(data, SIZE), MIRAI_END));
+    result = run(mirai_dict_of("command", shell("exec <&-; echo done"), "input",
+                               mirai_bytes(data, SIZE), MIRAI_END));
     assert_bytes(result, "stdout", "done\n");
     mirai_value_release(result);
     free(data);
@@ -147,16 +165,20 @@ static void test_exec__large_input_and_output_do_not_wait_for_each_other(void **
 static void test_exec__output_limit(void **state)
 {
     (void)state;
-    mirai_value *result = run(mirai_dict_of("command", shell("head -c 1000000 /dev/zero; echo end >&2"),
-                                            "output_limit", mirai_int(1000), MIRAI_END));
+    mirai_value *result =
+        run(mirai_dict_of("command", shell("head -c 1000000 /dev/zero; echo end >&2"),
+                          "output_limit", mirai_int(1000), MIRAI_END));
     int32_t truncated = 0;
     assert_int_equal(mirai_value_count(mirai_value_get(result, "stdout")), 1000);
     assert_bytes(result, "stderr", "end\n");
-    assert_int_equal(mirai_value_to_bool(mirai_value_get(result, "truncated"), &truncated), MIRAI_OK);
+    assert_int_equal(mirai_value_to_bool(mirai_value_get(result, "truncated"), &truncated),
+                     MIRAI_OK);
     assert_int_equal(truncated, 1);
     mirai_value_release(result);
-    result = run(mirai_dict_of("command", shell("printf 1234"), "output_limit", mirai_int(4), MIRAI_END));
-    assert_int_equal(mirai_value_to_bool(mirai_value_get(result, "truncated"), &truncated), MIRAI_OK);
+    result = run(
+        mirai_dict_of("command", shell("printf 1234"), "output_limit", mirai_int(4), MIRAI_END));
+    assert_int_equal(mirai_value_to_bool(mirai_value_get(result, "truncated"), &truncated),
+                     MIRAI_OK);
     assert_int_equal(truncated, 0);
     mirai_value_release(result);
 }
@@ -170,7 +192,8 @@ static void test_exec__time_out_kills_the_group(void **state)
     (void)snprintf(script, sizeof script, "exec 5>%s; sleep 1000 | sleep 1000", fifo);
     assert_int_equal(mkfifo(fifo, 0600), 0);
     int fd = open(fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    mirai_value *result = run(mirai_dict_of("command", shell(script), "timeout_ms", mirai_int(20), MIRAI_END));
+    mirai_value *result =
+        run(mirai_dict_of("command", shell(script), "timeout_ms", mirai_int(20), MIRAI_END));
     assert_string_equal(mirai_value_class(result), "timed_out");
     assert_int_equal(mirai_value_error_code(result), MIRAI_OUTCOME_TIMEDOUT);
     mirai_value_release(result);
@@ -221,7 +244,8 @@ static void test_exec__cancel_kills_the_group(void **state)
     assert_int_equal(pthread_join(canceller.thread, NULL), 0);
     assert_string_equal(mirai_value_class(result), "cancelled");
     (void)close(keep);
-    assert_int_equal(read(canceller.started, &byte, 1), 0); /* the grandchild, which had it, is gone */
+    assert_int_equal(read(canceller.started, &byte, 1),
+                     0); /* the grandchild, which had it, is gone */
     mirai_value_release(args);
     mirai_value_release(result);
     mirai__job_free(canceller.job);
@@ -235,8 +259,9 @@ static void test_exec__every_failure_is_clean(void **state)
     (void)state;
     bool done = false;
     for (int64_t n = 1; !done; n++) {
-        mirai_value *args = mirai_dict_of("command", shell("cat; cat /dev/null >&2"), "input", mirai_string("x"), "env",
-                                          mirai_dict_of("A", mirai_string("b"), MIRAI_END), MIRAI_END);
+        mirai_value *args =
+            mirai_dict_of("command", shell("cat; cat /dev/null >&2"), "input", mirai_string("x"),
+                          "env", mirai_dict_of("A", mirai_string("b"), MIRAI_END), MIRAI_END);
         mirai__fault_arm(n, false);
         mirai_value *result = mirai__exec(NULL, args, NULL);
         done = mirai__fault_count() < n;

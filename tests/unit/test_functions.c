@@ -35,7 +35,8 @@ static mirai_value *fails(mirai_job *job, const mirai_value *args, void *context
 {
     (void)job;
     (void)args;
-    if (context != NULL) (void)mirai_error_set(MIRAI_E_USER, "no such file: %s", (const char *)context);
+    if (context != NULL)
+        (void)mirai_error_set(MIRAI_E_USER, "no such file: %s", (const char *)context);
     return NULL;
 }
 
@@ -77,7 +78,8 @@ static void test_functions__unknown_lists_what_there_is(void **state)
     assert_int_equal(mirai_function_register("subtract", one, NULL), MIRAI_OK);
     assert_int_equal(mirai_function_register("and", one, NULL), MIRAI_OK);
     assert_int_equal(mirai__function_find("ad", &function), MIRAI_E_FUNCTION);
-    assert_string_equal(mirai_error_detail(), "no function \"ad\"; there are \"add\", \"and\", \"subtract\"");
+    assert_string_equal(mirai_error_detail(),
+                        "no function \"ad\"; there are \"add\", \"and\", \"subtract\"");
     for (int i = 0; i < 10; i++) {
         char name[32];
         (void)snprintf(name, sizeof name, "another.%d", i);
@@ -107,7 +109,8 @@ static void test_functions__array_goes_in_whole_or_not(void **state)
     (void)state;
     const mirai_module_function clash[] = {
         {"array.x", one, NULL}, {"array.y", one, NULL}, {"text", one, NULL}, {NULL, NULL, NULL}};
-    const mirai_module_function good[] = {{"array.x", one, NULL}, {"array.y", one, NULL}, {NULL, NULL, NULL}};
+    const mirai_module_function good[] = {
+        {"array.x", one, NULL}, {"array.y", one, NULL}, {NULL, NULL, NULL}};
     mirai__function function;
     assert_int_equal(mirai__functions_add(clash, false), MIRAI_E_EXISTS);
     assert_int_equal(mirai__function_find("array.x", &function), MIRAI_E_FUNCTION);
@@ -118,7 +121,8 @@ static void test_functions__array_goes_in_whole_or_not(void **state)
     assert_int_equal(mirai__function_find("array.y", &function), MIRAI_E_FUNCTION);
 }
 
-static void assert_error(mirai_value *error, const char *class_name, int32_t code, const char *message)
+static void assert_error(mirai_value *error, const char *class_name, int32_t code,
+                         const char *message)
 {
     assert_string_equal(mirai_value_class(error), class_name);
     assert_int_equal(mirai_value_error_code(error), code);
@@ -150,7 +154,8 @@ static void test_functions__builtins(void **state)
 
     result = call("mirai.info", mirai_null());
     assert_int_equal(mirai_value_int_or(mirai_value_get(result, "pid"), 0), getpid());
-    assert_string_equal(mirai_value_string(mirai_value_get(result, "version")), mirai_version_text());
+    assert_string_equal(mirai_value_string(mirai_value_get(result, "version")),
+                        mirai_version_text());
     assert_int_equal(mirai_value_count(mirai_value_get(result, "modules")), 0);
     const mirai_value *names = mirai_value_get(result, "functions");
     for (size_t i = 1; i < mirai_value_count(names); i++)
@@ -230,8 +235,10 @@ static void test_functions__job_of_nothing(void **state)
 static void test_functions__no_memory(void **state)
 {
     (void)state;
-    static const mirai_module_function many[] = {{"memory.1", one, NULL}, {"memory.2", one, NULL},
-                                                 {"memory.3", one, NULL}, {NULL, NULL, NULL}};
+    static const mirai_module_function many[] = {{"memory.1", one, NULL},
+                                                 {"memory.2", one, NULL},
+                                                 {"memory.3", one, NULL},
+                                                 {NULL, NULL, NULL}};
     mirai_status status = MIRAI_E_NOMEM;
     mirai__function function;
     for (int64_t n = 1; status != MIRAI_OK; n++) {

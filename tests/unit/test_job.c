@@ -35,7 +35,8 @@ static mirai_job *echo_job(void)
 static void test_job__bad_bodies(void **state)
 {
     (void)state;
-    mirai_value *const bodies[] = {mirai_int(1), mirai_list(NULL, 0), mirai_list_of(mirai_string("f"), MIRAI_END),
+    mirai_value *const bodies[] = {mirai_int(1), mirai_list(NULL, 0),
+                                   mirai_list_of(mirai_string("f"), MIRAI_END),
                                    mirai_list_of(mirai_null(), mirai_null(), MIRAI_END)};
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         mirai_job *job = new_job(bodies[i]);
@@ -98,7 +99,8 @@ static void test_job__cancel_calls_once(void **state)
 }
 
 /* Takes value; the frame's value. */
-static mirai_value *sent(const mirai_job *job, mirai_value *value, mirai_outcome outcome, mirai_status expected)
+static mirai_value *sent(const mirai_job *job, mirai_value *value, mirai_outcome outcome,
+                         mirai_status expected)
 {
     mirai__frame frame;
     mirai_status encoded;
@@ -127,7 +129,8 @@ static void test_job__result(void **state)
     value = sent(job, mirai_error("mine", 1, "text"), MIRAI_OUTCOME_FAILED, MIRAI_OK);
     assert_string_equal(mirai_value_class(value), "mine");
     mirai_value_release(value);
-    value = sent(job, mirai_reference("nobody", &object, NULL, NULL), MIRAI_OUTCOME_FAILED, MIRAI_E_HOOK);
+    value = sent(job, mirai_reference("nobody", &object, NULL, NULL), MIRAI_OUTCOME_FAILED,
+                 MIRAI_E_HOOK);
     assert_string_equal(mirai_value_class(value), "hook_error");
     assert_int_equal(mirai_value_error_code(value), MIRAI_E_HOOK);
     assert_non_null(strstr(mirai_value_error_message(value), "nobody"));
@@ -150,12 +153,14 @@ static void test_job__no_memory(void **state)
     mirai_job *job = echo_job();
     mirai_value *value = mirai_list_of(mirai_int(1), mirai_bytes("abc", 3), MIRAI_END);
     bool sticky = false;
-    for (int64_t n = 1; n == 1 || status != MIRAI_OK || encoded != MIRAI_OK; n++, sticky = n % 2 == 0) {
+    for (int64_t n = 1; n == 1 || status != MIRAI_OK || encoded != MIRAI_OK;
+         n++, sticky = n % 2 == 0) {
         mirai__frame frame;
         mirai__fault_arm(n, sticky);
         status = mirai__job_result(job, value, &frame, &encoded);
         mirai__fault_arm(0, false);
-        if (status == MIRAI_OK && encoded != MIRAI_OK) assert_int_equal(frame.aux, MIRAI_OUTCOME_FAILED);
+        if (status == MIRAI_OK && encoded != MIRAI_OK)
+            assert_int_equal(frame.aux, MIRAI_OUTCOME_FAILED);
         if (status != MIRAI_OK) assert_int_equal(status, MIRAI_E_NOMEM);
         mirai__frame_fini(&frame);
     }
@@ -166,7 +171,7 @@ static void test_job__no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_job__bad_bodies),  cmocka_unit_test(test_job__is_decoded),
+        cmocka_unit_test(test_job__bad_bodies),        cmocka_unit_test(test_job__is_decoded),
         cmocka_unit_test(test_job__cancel_calls_once), cmocka_unit_test(test_job__result),
         cmocka_unit_test(test_job__no_memory),
     };

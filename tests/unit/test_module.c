@@ -33,7 +33,8 @@ static int64_t inits(const char *name)
 static void assert_refused(const char *name, mirai_status expected, const char *words)
 {
     assert_int_equal(mirai_module_load(name), expected);
-    if (strstr(mirai_error_detail(), words) == NULL) fail_msg("\"%s\" not in \"%s\"", words, mirai_error_detail());
+    if (strstr(mirai_error_detail(), words) == NULL)
+        fail_msg("\"%s\" not in \"%s\"", words, mirai_error_detail());
 }
 
 static void test_module__bad_arguments(void **state)
@@ -48,7 +49,8 @@ static void test_module__not_found_tells_where_it_looked(void **state)
     (void)state;
     assert_int_equal(setenv("MIRAI_MODULE_PATH", "/no/such/folder::/neither/this", 1), 0);
     assert_refused("sample_absent", MIRAI_E_MODULE, "/no/such/folder, /neither/this, ");
-    assert_refused("sample_absent", MIRAI_E_MODULE, "libsample_absent.so: cannot open shared object file");
+    assert_refused("sample_absent", MIRAI_E_MODULE,
+                   "libsample_absent.so: cannot open shared object file");
     assert_refused("./libsample_absent.so", MIRAI_E_MODULE, "cannot open shared object file");
     assert_refused("/etc/passwd", MIRAI_E_MODULE, "/etc/passwd");
     assert_int_equal(setenv("MIRAI_MODULE_PATH", "/no/such/folder:" MODULES, 1), 0);
@@ -71,7 +73,8 @@ static void test_module__failing_init_takes_its_functions_away(void **state)
     (void)state;
     assert_refused("sample_failing", MIRAI_E_UNSUPPORTED, "no such device here");
     assert_false(is_known("failing.inits"));
-    assert_refused("sample_failing", MIRAI_E_UNSUPPORTED, "no such device here"); /* and may be tried again */
+    assert_refused("sample_failing", MIRAI_E_UNSUPPORTED,
+                   "no such device here"); /* and may be tried again */
     assert_refused("sample_silent", MIRAI_E_USER, "its init failed");
     assert_false(is_known("good.inits"));
     mirai_value *list = mirai__modules_list();
@@ -136,7 +139,8 @@ static void test_module__from_many_threads(void **state)
     (void)state;
     pthread_t threads[8];
     mirai_status statuses[8];
-    for (int i = 0; i < 8; i++) assert_int_equal(pthread_create(&threads[i], NULL, load_nested, &statuses[i]), 0);
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, load_nested, &statuses[i]), 0);
     for (int i = 0; i < 8; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
     for (int i = 0; i < 8; i++) assert_int_equal(statuses[i], MIRAI_OK);
     assert_int_equal(inits("nested.inits"), 1);

@@ -1,5 +1,6 @@
 /*
- * What a process learns of being a daemon. Each case runs in a child of its own, since a process learns it once.
+ * What a process learns of being a daemon. Each case runs in a child of its own, since a process
+ * learns it once.
  */
 #include <fcntl.h>
 #include <setjmp.h>
@@ -31,7 +32,8 @@ static void assert_in_child(int (*run)(void))
 #define CHECK(condition)                                                                           \
     do {                                                                                           \
         if (!(condition)) {                                                                        \
-            (void)fprintf(stderr, "%s:%d: %s (%s)\n", __FILE__, __LINE__, #condition, mirai_error_detail()); \
+            (void)fprintf(stderr, "%s:%d: %s (%s)\n", __FILE__, __LINE__, #condition,              \
+                          mirai_error_detail());                                                   \
             return 1;                                                                              \
         }                                                                                          \
     } while (0)
@@ -161,7 +163,8 @@ static int no_token(void)
 static void test_session__nonsense_is_refused(void **state)
 {
     (void)state;
-    static const char *const cases[] = {"", "x", "3x", "-1", "99999", "99999999999999999999", "1000"};
+    static const char *const cases[] = {"",    "x", "3x", "-1", "99999", "99999999999999999999",
+                                        "1000"};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         malformed_fd = cases[i];
         assert_in_child(malformed);

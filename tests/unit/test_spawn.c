@@ -79,7 +79,8 @@ static void assert_says(const char *script, const char *expected)
 static void test_spawn__bad_arguments(void **state)
 {
     (void)state;
-    const char *const nothing[] = {NULL}, *const empty[] = {"", NULL}, *const echo[] = {"echo", NULL};
+    const char *const nothing[] = {NULL}, *const empty[] = {"", NULL},
+                      *const echo[] = {"echo", NULL};
     const uint8_t token[MIRAI__TOKEN_SIZE] = {0};
     mirai__process process;
     mirai__spawn spawn = {.command = nothing, .socket = 0};
@@ -99,7 +100,8 @@ static void assert_refused(const char *name, mirai_status expected, const char *
     const mirai__spawn spawn = {.command = command, .socket = 0};
     mirai__process process;
     assert_int_equal(mirai__spawn_process(&spawn, &process), expected);
-    if (strstr(mirai_error_detail(), words) == NULL) fail_msg("\"%s\" not in \"%s\"", words, mirai_error_detail());
+    if (strstr(mirai_error_detail(), words) == NULL)
+        fail_msg("\"%s\" not in \"%s\"", words, mirai_error_detail());
 }
 
 static void test_spawn__missing_command_is_named(void **state)
@@ -116,7 +118,8 @@ static void test_spawn__missing_command_is_named(void **state)
     assert_refused(script, MIRAI_E_PERMISSION, script);
     assert_int_equal(chmod(script, 0700), 0);
     const char *preload = getenv("LD_PRELOAD"); /* valgrind does not tell why a spawn failed */
-    if (preload == NULL || strstr(preload, "vgpreload") == NULL) assert_refused(script, MIRAI_E_NOENT, "interpreter");
+    if (preload == NULL || strstr(preload, "vgpreload") == NULL)
+        assert_refused(script, MIRAI_E_NOENT, "interpreter");
     assert_int_equal(unlink(script), 0);
 }
 
@@ -172,9 +175,10 @@ static void test_spawn__environment(void **state)
     assert_int_equal(setenv("MIRAI_TOKEN_FD", "98", 1), 0);
     assert_int_equal(setenv("MIRAI_MODULE_PATH", "kept", 1), 0);
     char expected[128];
-    (void)snprintf(expected, sizeof expected,
-                   "MIRAI_DAEMON_FD=3\nMIRAI_DAEMON_HOST=%d\nMIRAI_DAEMON_LAUNCH=77\nMIRAI_MODULE_PATH=kept",
-                   (int)getpid());
+    (void)snprintf(
+        expected, sizeof expected,
+        "MIRAI_DAEMON_FD=3\nMIRAI_DAEMON_HOST=%d\nMIRAI_DAEMON_LAUNCH=77\nMIRAI_MODULE_PATH=kept",
+        (int)getpid());
     assert_says("env | grep ^MIRAI_ | sort >&2", expected);
     (void)unsetenv("MIRAI_DAEMON_URL");
     (void)unsetenv("MIRAI_DAEMON_FD");
@@ -182,7 +186,8 @@ static void test_spawn__environment(void **state)
     (void)unsetenv("MIRAI_MODULE_PATH");
 }
 
-/* "3 socket" and the like, for every descriptor of the shell's. (Not by a glob, which has one itself.) */
+/* "3 socket" and the like, for every descriptor of the shell's. (Not by a glob, which has one
+ * itself.) */
 static const char list_fds[] =
     "cd /proc/$$/fd; fd=0; while [ $fd -lt 64 ]; do if [ -e $fd ] || [ -L $fd ]; then "
     "case $(readlink $fd) in /dev/null) kind=null;; socket*) kind=socket;; "
@@ -202,7 +207,8 @@ static void test_spawn__host_without_standard_descriptors(void **state)
     (void)state;
     int saved = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 10);
     (void)close(STDIN_FILENO);
-    assert_says(list_fds, "0 null\n1 null\n2 pipe\n3 socket"); /* the socket was descriptor 0 here */
+    assert_says(list_fds,
+                "0 null\n1 null\n2 pipe\n3 socket"); /* the socket was descriptor 0 here */
     if (saved >= 0) {
         assert_int_equal(dup2(saved, STDIN_FILENO), STDIN_FILENO);
         (void)close(saved);
@@ -252,8 +258,10 @@ static void test_spawn__token_comes_by_descriptor(void **state)
 {
     (void)state;
     const uint8_t token[MIRAI__TOKEN_SIZE + 1] = "0123456789abcdef";
-    const char *const command[] = {"sh", "-c", "cat <&$MIRAI_TOKEN_FD >&2; echo \" $MIRAI_DAEMON_URL\" >&2", NULL};
-    const mirai__spawn spawn = {.command = command, .socket = -1, .url = "ipc:///tmp/x", .token = token};
+    const char *const command[] = {
+        "sh", "-c", "cat <&$MIRAI_TOKEN_FD >&2; echo \" $MIRAI_DAEMON_URL\" >&2", NULL};
+    const mirai__spawn spawn = {
+        .command = command, .socket = -1, .url = "ipc:///tmp/x", .token = token};
     mirai__process process;
     mirai__death death;
     assert_int_equal(mirai__spawn_process(&spawn, &process), MIRAI_OK);
@@ -270,8 +278,10 @@ static void test_spawn__signals_are_as_at_login(void **state)
     void (*old)(int) = signal(SIGPIPE, SIG_IGN);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     /* Signals 32 and 33 are the C library's own, which ignores them in what it spawns. */
-    assert_says("grep -E '^Sig(Blk|Ign)' /proc/self/status | tr -d '\\t' | sed s/0000000180000000/0000000000000000/ "
-                ">&2", "SigBlk:0000000000000000\nSigIgn:0000000000000000");
+    assert_says("grep -E '^Sig(Blk|Ign)' /proc/self/status | tr -d '\\t' | sed "
+                "s/0000000180000000/0000000000000000/ "
+                ">&2",
+                "SigBlk:0000000000000000\nSigIgn:0000000000000000");
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     (void)signal(SIGPIPE, old);
 }
@@ -373,8 +383,8 @@ static void *spawn_many(void *argument)
             } while (mirai__tail_read(&tail, process.output_fd));
             wait_readable(process.pidfd);
             char *text = mirai__tail_text(&tail);
-            bool right = mirai__process_reap(&process, &death) == MIRAI_OK && death.known && text != NULL &&
-                         strcmp(text, "0 null\n1 null\n2 pipe\n3 socket") == 0;
+            bool right = mirai__process_reap(&process, &death) == MIRAI_OK && death.known &&
+                         text != NULL && strcmp(text, "0 null\n1 null\n2 pipe\n3 socket") == 0;
             worker->wrong += !right;
             mirai__free(text);
             mirai__tail_fini(&tail);
@@ -408,7 +418,8 @@ static void test_spawn__every_failure_is_clean(void **state)
     (void)state;
     const uint8_t token[MIRAI__TOKEN_SIZE] = {1};
     const char *const command[] = {"sh", "-c", "exit 0", NULL};
-    const mirai__spawn spawn = {.command = command, .socket = -1, .url = "ipc:///tmp/x", .token = token};
+    const mirai__spawn spawn = {
+        .command = command, .socket = -1, .url = "ipc:///tmp/x", .token = token};
     int before = open_fds();
     bool done = false;
     int successes = 0;
@@ -425,7 +436,8 @@ static void test_spawn__every_failure_is_clean(void **state)
             assert_true(death.known);
             assert_int_equal(death.exit_status, 0);
         }
-        while (open_fds() != before) (void)sched_yield(); /* the thread that watches has one until it is gone */
+        while (open_fds() != before)
+            (void)sched_yield(); /* the thread that watches has one until it is gone */
         assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no child is left */
         assert_true(n < 100);
     }
@@ -437,7 +449,8 @@ static void test_spawn__every_failure_is_clean(void **state)
 static void test_spawn__program_is_miraicored_until_main_says_otherwise(void **state)
 {
     (void)state;
-    char *path, self[4096], *argv[] = {(char *)(uintptr_t)"name", (char *)(uintptr_t)"argument", NULL};
+    char *path, self[4096],
+        *argv[] = {(char *)(uintptr_t) "name", (char *)(uintptr_t) "argument", NULL};
     bool is_self = true;
     uint8_t id[MIRAI__BUILD_ID_SIZE], zeros[MIRAI__BUILD_ID_SIZE] = {0};
     assert_int_equal(mirai_launch_program(NULL), MIRAI_E_INVALID);
