@@ -4,7 +4,7 @@
  *
  * Readers and writers run on the owner's threads, the two completions on NNG's. `lock` guards all fields but
  * the rings' bytes; it is never held while an operation is handed to NNG. No operation is started once
- * `closed` is set, or if one is all the same, its end is not waited for: NNG 1.5 forgets a receive that
+ * `closed` is set, or if one is all the same, its end is not waited for: NNG forgets a receive that
  * arrives after the close, until the aio is stopped.
  */
 #include "stream.h"
@@ -21,7 +21,7 @@
 #include "nng_error.h"
 #include "ring.h"
 
-/* One for each direction. Larger ones brought nothing: the kernel's buffers hold about 200 KiB. */
+/* One for each direction. Half of it costs half as much processor time again per byte, twice of it saves none. */
 enum { RING_SIZE = 128 * 1024 };
 
 typedef struct stream {

@@ -403,10 +403,13 @@ static void come_when_none_are_left(int left)
 static void test_listener__outlives_a_want_of_descriptors(void **state)
 {
     (void)state;
-    mirai__listener *warm = fresh_listener(BY_ABSTRACT);
-    meet(warm, mirai__listener_url(warm));
+    mirai__listener *warm = fresh_listener(BY_ABSTRACT); /* NNG's own descriptors */
     mirai__listener_free(warm);
-    for (int left = 0; left < 3; left++) come_when_none_are_left(left);
+    size_t own = count_descriptors(); /* this case is the first, so no stream is still being closed */
+    for (int left = 0; left < 3; left++) {
+        come_when_none_are_left(left);
+        assert_true(descriptors_fall_to(own));
+    }
 }
 
 static void test_listener__leaves_descriptors_as_they_were(void **state)
@@ -475,6 +478,7 @@ int main(void)
     static channel_maker ipc = BY_IPC, abstract = BY_ABSTRACT, tcp = BY_TCP;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_listener__bad_arguments),
+        cmocka_unit_test(test_listener__outlives_a_want_of_descriptors),
         BATTERY(ipc),
         BATTERY(abstract),
         BATTERY(tcp),
@@ -484,7 +488,6 @@ int main(void)
         cmocka_unit_test(test_listener__replaces_a_stale_socket_and_nothing_else),
         cmocka_unit_test(test_listener__refuses_another_user),
         cmocka_unit_test(test_listener__a_dial_refuses_another_user),
-        cmocka_unit_test(test_listener__outlives_a_want_of_descriptors),
     };
     return cmocka_run_group_tests_name("listener", tests, NULL, NULL);
 }
