@@ -7,6 +7,10 @@
  *   MIRAI_DAEMON_FD   number of an inherited, connected socket to the host, or
  *   MIRAI_DAEMON_URL  address at which the host listens (ipc://, abstract://, tcp://), and
  *   MIRAI_TOKEN_FD    number of an inherited descriptor from which the token for that address is read.
+ * and may be with these:
+ *   MIRAI_DAEMON_LAUNCH  a number that the daemon gives back in its greeting
+ *   MIRAI_DAEMON_SELF    when it is the host's own program: both must then be of one build
+ *   MIRAI_DAEMON_HOST    process number of the host, if that is the daemon's parent
  * They are removed from the environment as soon as they have been read.
  */
 #ifndef MIRAICORE_LAUNCH_H
