@@ -5,7 +5,7 @@
  * loads a module waits for ever.)
  */
 #include <dlfcn.h>
-#include <linux/limits.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>

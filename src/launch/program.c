@@ -5,7 +5,7 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
-#include <linux/limits.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>

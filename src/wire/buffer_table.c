@@ -9,7 +9,7 @@
 #include "buffer_table.h"
 #include "detail.h"
 #include "grow.h"
-#include "limits.h"
+#include "message_limits.h"
 
 /* What stands behind a buffer of the table. */
 typedef struct mirai__window {

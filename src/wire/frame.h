@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <sys/uio.h>
 
-#include "limits.h"
+#include "message_limits.h"
 #include "segment.h"
 
 #define MIRAI__FRAME_HEADER_SIZE 64

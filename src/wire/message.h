@@ -12,7 +12,7 @@
 #ifndef MIRAI__MESSAGE_H
 #define MIRAI__MESSAGE_H
 
-#include "limits.h"
+#include "message_limits.h"
 #include "value_private.h"
 
 enum {

@@ -1,7 +1,7 @@
 /*
- * limits: the two sets of bounds that readers work with (limits.h). Constants; any thread.
+ * message_limits: the two sets of bounds that readers work with (limits.h). Constants; any thread.
  */
-#include "limits.h"
+#include "message_limits.h"
 
 #define KIB ((uint64_t)1024)
 #define GIB (KIB * KIB * KIB)

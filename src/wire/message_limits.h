@@ -1,8 +1,8 @@
 /*
- * limits: what a decoder accepts. Checked before anything is allocated. One place, so that every reader agrees.
+ * message_limits: what a decoder accepts. Checked before anything is allocated. One place, so that every reader agrees.
  */
-#ifndef MIRAI__LIMITS_H
-#define MIRAI__LIMITS_H
+#ifndef MIRAI__MESSAGE_LIMITS_H
+#define MIRAI__MESSAGE_LIMITS_H
 
 #include <stdbool.h>
 #include <stdint.h>
