@@ -363,7 +363,8 @@ void mirai__remote_on_process(mirai_pool *pool, mirai__remote *remote)
 
     /* What it had written is in a socket's buffer by now, but may still be on its way through NNG. */
     bool ended = remote->link == NULL || receive(pool, remote) != NULL || pool->listener == NULL;
-    if (ended) {
+    bool awaited = remote->sched.task != NULL || remote->sched.setup != NULL;
+    if (ended || !awaited) {
         bury(pool, remote);
         return;
     }
