@@ -130,8 +130,9 @@ typedef struct mirai_everywhere_options {
  * @param args      taken, also on failure. NULL is an error.
  * @param options   borrowed for the call; NULL: defaults.
  * @return MIRAI_OK; MIRAI_E_USER when it failed on a daemon (the detail has its message; it is then
- *         not remembered); MIRAI_E_START when daemons die in it again and again; MIRAI_E_TIMEDOUT;
- *         MIRAI_E_INTERRUPTED; and those of mirai_pool_submit().
+ *         not remembered); MIRAI_E_START when daemons die in it again and again; MIRAI_E_TIMEDOUT
+ *         or MIRAI_E_INTERRUPTED (it is then withdrawn); MIRAI_E_STATE when another run under the same
+ *         key took its place; MIRAI_E_CLOSED; and those of mirai_pool_submit().
  * @thread any   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD mirai_status mirai_pool_everywhere(

@@ -86,6 +86,7 @@ mirai_status mirai_task_cancel(mirai_task *task, int32_t *outcome)
     (void)pthread_mutex_lock(&pool->lock);
     int32_t what = mirai__sched_cancel(&pool->sched, &task->sched, mirai__now_ms());
     mirai__engine_commands(pool);
+    mirai__driver_notify(pool); /* it may have been the last that a closing thread waits for */
     mirai__engine_rearm(pool);
     (void)pthread_mutex_unlock(&pool->lock);
     if (outcome != NULL) *outcome = what;

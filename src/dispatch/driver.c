@@ -75,8 +75,10 @@ mirai_status mirai__driver_wait(mirai_pool *pool, mirai__list *task_waiters, boo
                                 void *context, int64_t deadline, bool interruptible)
 {
     if (done(context)) return MIRAI_OK;
-    if (interruptible && atomic_exchange(&pool->interrupt, 0) != 0)
+    if (interruptible && atomic_exchange(&pool->interrupt, 0) != 0) {
+        (void)mirai__driver_interrupt(pool); /* those who waited before are meant first of all */
         return mirai__fail(MIRAI_E_INTERRUPTED, "the wait was interrupted");
+    }
     if (deadline != MIRAI__NEVER && mirai__now_ms() >= deadline)
         return mirai__fail(MIRAI_E_TIMEDOUT, "not resolved yet");
 
@@ -88,6 +90,9 @@ mirai_status mirai__driver_wait(mirai_pool *pool, mirai__list *task_waiters, boo
     mirai_status status = wait_as(pool, &waiter, done, context, deadline, interruptible);
     mirai__list_remove(&waiter.of_pool);
     mirai__list_remove(&waiter.of_task);
+    /* What it waited for came together with an interrupt: that is not lost, the next wait tells it. */
+    if (status == MIRAI_OK && interruptible && waiter.interrupted && mirai__list_is_empty(&pool->waiters))
+        atomic_store(&pool->interrupt, 1);
     /* NULL: it was promoted just now, and leaves before it took over. */
     if (pool->driver == &waiter || pool->driver == NULL) hand_over(pool);
     (void)pthread_cond_destroy(&waiter.condition);

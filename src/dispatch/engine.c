@@ -63,7 +63,7 @@ void mirai__engine_kick(mirai_pool *pool)
 
 void mirai__engine_rearm(mirai_pool *pool)
 {
-    if (mirai__sched_deadline(&pool->sched) < pool->sleep_until) mirai__engine_kick(pool);
+    if (mirai__engine_deadline(pool) < pool->sleep_until) mirai__engine_kick(pool);
 }
 
 /* ---- turns ----------------------------------------------------------------------------------- */
@@ -138,6 +138,8 @@ void mirai__engine_turn(mirai_pool *pool, struct mirai__waiter *self, int64_t de
     }
     mirai__driver_notify(pool);
     mirai__engine_rearm(pool);
+    /* Somebody took over while we waited: a kick that was meant for them may be among the events taken here. */
+    if (pool->driver != self) mirai__engine_kick(pool);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -166,10 +168,12 @@ static void free_command(char **command)
 void mirai__engine_shut(mirai_pool *pool)
 {
     mirai__listener_free(pool->listener);
+    pool->listener = NULL;
+    /* A thread may be on its way out of a wait: then the last handle closes the rest. */
+    if (!mirai__list_is_empty(&pool->waiters)) return;
     if (pool->epoll >= 0) (void)close(pool->epoll);
     if (pool->wake >= 0) (void)close(pool->wake);
     if (pool->event_fd >= 0) (void)close(pool->event_fd);
-    pool->listener = NULL;
     pool->epoll = pool->wake = pool->event_fd = -1;
     pool->sleep_until = MIRAI__AWAKE;
 }
@@ -230,7 +234,7 @@ mirai_status mirai__engine_new(const char *name, const mirai_pool_options *optio
     (void)pthread_mutex_init(&pool->lock, NULL);
     pool->id = atomic_fetch_add(&last_pool_id, 1) + 1;
     pool->epoll = pool->wake = pool->event_fd = -1;
-    pool->sleep_until = MIRAI__AWAKE;
+    pool->sleep_until = MIRAI__NEVER; /* as the service thread sees a pool that it was just given */
     mirai__sched_init(&pool->sched, &config);
     mirai__map_init(&pool->remotes);
     mirai__map_init(&pool->strangers);

@@ -41,13 +41,13 @@ struct mirai_pool {
     int64_t sleep_until; /* deadline of that thread: a nearer one needs a kick. MIRAI__AWAKE: none does */
     int64_t spawns_owed; /* SPAWN commands that a turn has still to carry out */
     int64_t spawning;    /* processes being started by some thread, with the lock dropped */
+    bool opening;        /* a daemon that is lost now fails the opening */
     bool ending;         /* daemons are being ended: those that start now are ended too */
 
     mirai__map remotes;   /* id -> mirai__remote */
     mirai__map strangers; /* id -> mirai__stranger */
     mirai__list lingering;  /* dead remotes whose link has not ended, and the reverse */
     struct mirai__listener *listener; /* NULL: daemons inherit their socket */
-    uint8_t token[MIRAI__TOKEN_SIZE];
 
     mirai__list waiters;           /* all, in order of arrival */
     struct mirai__waiter *driver;  /* one of them; NULL: the service thread drives */

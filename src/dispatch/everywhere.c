@@ -43,6 +43,7 @@ void mirai__everywhere_remove(mirai_pool *pool, mirai__everywhere *everywhere)
 {
     mirai__sched_setup_remove(&pool->sched, &everywhere->sched);
     mirai__list_remove(&everywhere->node);
+    everywhere->replaced = !everywhere->done;
     everywhere->done = true; /* whoever still waits for it need wait no longer */
     mirai__driver_notify(pool);
     mirai__everywhere_drop(everywhere);

@@ -15,7 +15,7 @@ typedef struct mirai__everywhere {
     uint64_t id; /* what its jobs have in the place of a task's number */
     mirai__segment *request;
     mirai__segment *failure; /* of the first daemon on which it failed */
-    bool done, failed;
+    bool done, failed, replaced; /* replaced: by another under its key, before it was done */
     char key[];
 } mirai__everywhere;
 

@@ -98,6 +98,11 @@ static mirai_status decode(mirai_task *task, mirai_value **out)
             mirai__decode(task->result, task->pool->hooks, &mirai__limits_local, &value);
         if (status == MIRAI_E_NOMEM) return status;
         if (status != MIRAI_OK) value = hook_error(status);
+        if (outcome == MIRAI_OUTCOME_FAILED && !mirai_value_is_error(value)) {
+            mirai_value_release(value);
+            value = mirai_error("decode_error", MIRAI_E_DECODE, "the daemon said that the task failed, "
+                                                                "and gave no error");
+        }
         if (mirai_value_is_error(value)) value = mirai__outcome_annotate(task, value);
     }
     *out = value;

@@ -17,6 +17,7 @@
 #include "detail.h"
 #include "everywhere.h"
 #include "handle.h"
+#include "random.h"
 
 enum { STRAYS_MAX = 16, LINGER_MS = 1000, CUT_OFF_MS = 250, LEAVE_MS = 5000 };
 
@@ -42,8 +43,11 @@ static mirai_status start(const mirai_pool *pool, mirai__remote *remote)
 {
     mirai__spawn spawn = pool->spawn; /* the template is constant */
     spawn.launch = remote->id;
+    spawn.token = remote->token;
     mirai__channel *channel = NULL;
-    if (pool->listener == NULL) {
+    if (spawn.url != NULL) {
+        MIRAI_TRY(mirai__random_bytes(remote->token, sizeof remote->token));
+    } else {
         MIRAI_TRY(mirai__channel_pair(&channel, &spawn.socket));
         remote->link = mirai__link_new(channel, &mirai__limits_stranger);
         if (remote->link == NULL) {
@@ -73,7 +77,11 @@ static mirai_status enrol(mirai_pool *pool, mirai__remote *remote)
                                      remote->id);
     if (status == MIRAI_OK)
         status = mirai__sched_daemon_added(&pool->sched, &remote->sched, remote->started);
-    if (status != MIRAI_OK) (void)mirai__map_remove(&pool->remotes, remote->id);
+    if (status == MIRAI_OK) return MIRAI_OK;
+    (void)mirai__map_remove(&pool->remotes, remote->id);
+    mirai__engine_unwatch(pool, remote->process.pidfd); /* those not watched yet do not mind */
+    if (remote->link != NULL) mirai__engine_unwatch(pool, mirai__link_fd(remote->link));
+    if (remote->process.output_fd >= 0) mirai__engine_unwatch(pool, remote->process.output_fd);
     return status;
 }
 
@@ -144,8 +152,11 @@ static void cut_off(mirai_pool *pool, mirai__remote *remote, const char *fault)
 static void send(mirai_pool *pool, mirai__remote *remote, const mirai__frame *frame)
 {
     if (remote->link == NULL) return; /* it has ended; its death will settle what it had */
-    if (mirai__link_send(remote->link, frame) == MIRAI_OK)
+    mirai_status status = mirai__link_send(remote->link, frame);
+    if (status == MIRAI_OK)
         rewatch(pool, remote);
+    else if (status == MIRAI_E_NOMEM)
+        mirai__remote_kill(pool, remote, "there was no memory to send it a frame");
     else
         cut_off(pool, remote, "its connection broke");
 }
@@ -237,10 +248,11 @@ static const char *on_frame(mirai_pool *pool, mirai__remote *remote, mirai__fram
         (void)mirai__remote_welcome(pool, remote, &hello);
         return NULL;
     }
+    if (remote->left) return "it went on after it had said that it leaves";
     switch (frame->kind) {
     case MIRAI__FRAME_RESULT: return on_result(pool, remote, frame);
     case MIRAI__FRAME_LEAVE:
-        remote->asked = true;
+        remote->left = remote->asked = true;
         cut_off(pool, remote, "it said that it leaves, and did not");
         return NULL;
     default: return "it sent a frame that a daemon may not send";
@@ -342,7 +354,7 @@ static void bury(mirai_pool *pool, mirai__remote *remote)
         mirai__cause_free(task->cause);
         task->cause = cause_of(remote, &remote->death);
     }
-    if (!remote->ready && !pool->ending) tell_failed_start(pool, remote, &remote->death);
+    if ((!remote->ready || pool->opening) && !pool->ending) tell_failed_start(pool, remote, &remote->death);
     if (remote->link != NULL) unlink_remote(pool, remote);
     if (remote->process.output_fd >= 0) mirai__engine_unwatch(pool, remote->process.output_fd);
     mirai__list_remove(&remote->lingering);
@@ -354,15 +366,13 @@ static void bury(mirai_pool *pool, mirai__remote *remote)
 void mirai__remote_on_process(mirai_pool *pool, mirai__remote *remote)
 {
     if (remote->process.reaped) return; /* an event that two threads took; it lingers already */
-    /* Its children go with it; before it is reaped, so that its number still means its group. */
-    mirai__process_kill(&remote->process, SIGKILL);
     if (mirai__process_reap(&remote->process, &remote->death) != MIRAI_OK) return;
     mirai__engine_unwatch(pool, remote->process.pidfd);
     if (remote->process.output_fd >= 0) (void)mirai__tail_read(&remote->tail, remote->process.output_fd);
     mirai__sched_daemon_leaving(&pool->sched, &remote->sched, mirai__now_ms());
 
     /* What it had written is in a socket's buffer by now, but may still be on its way through NNG. */
-    bool ended = remote->link == NULL || receive(pool, remote) != NULL || pool->listener == NULL;
+    bool ended = remote->link == NULL || receive(pool, remote) != NULL || pool->listener == NULL || pool->ending;
     bool awaited = remote->sched.task != NULL || remote->sched.setup != NULL;
     if (ended || !awaited) {
         bury(pool, remote);

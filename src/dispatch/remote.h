@@ -26,6 +26,8 @@ typedef struct mirai__remote {
     bool asked;   /* CLOSE was sent */
     const char *cut;   /* how its connection ended while it lived */
     const char *fault; /* why we killed it; constant text; NULL: we did not, or it was asked to leave */
+    bool left;         /* it said that it leaves: nothing more is to come */
+    uint8_t token[MIRAI__TOKEN_SIZE]; /* what it has to show when it dials in */
     uint32_t strays;   /* results that matched no attempt */
     uint64_t jobs;     /* results received */
     int64_t started;   /* now_ms */

@@ -63,6 +63,20 @@ void mirai__stranger_accept(mirai_pool *pool)
     while (mirai__listener_accept(pool->listener, &channel) == MIRAI_OK) admit(pool, channel);
 }
 
+/* Which of the daemons that have yet to dial in this is: the one whose token it shows. */
+static mirai__remote *recognise(mirai_pool *pool, const mirai__frame *frame, mirai__hello *hello)
+{
+    size_t cursor = 0;
+    uint64_t id;
+    void *item;
+    while (mirai__map_next(&pool->remotes, &cursor, &id, &item)) {
+        mirai__remote *remote = item;
+        if (remote->link != NULL || remote->ready || remote->killed) continue;
+        if (mirai__hello_read(frame, remote->token, hello) == MIRAI_OK && hello->launch == id) return remote;
+    }
+    return NULL;
+}
+
 void mirai__stranger_on_link(mirai_pool *pool, mirai__stranger *stranger)
 {
     mirai__frame frame;
@@ -71,11 +85,10 @@ void mirai__stranger_on_link(mirai_pool *pool, mirai__stranger *stranger)
     mirai__remote *remote = NULL;
     mirai__hello hello;
     if (status == MIRAI_OK) {
-        if (mirai__hello_read(&frame, pool->token, &hello) == MIRAI_OK)
-            remote = mirai__map_get(&pool->remotes, hello.launch);
+        remote = recognise(pool, &frame, &hello);
         mirai__frame_fini(&frame);
     }
-    if (remote != NULL && remote->link == NULL && !remote->ready && !remote->killed) {
+    if (remote != NULL) {
         remote->link = stranger->link;
         stranger->link = NULL;
         remote->watched = POLLIN;

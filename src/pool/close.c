@@ -104,11 +104,11 @@ mirai_status mirai__pool_close(mirai_pool *pool, int32_t how, int64_t timeout_ms
     (void)pthread_mutex_lock(&pool->lock);
     mirai_status status = settle(pool, how, timeout_ms);
     end_daemons(pool);
-    drop_rest(pool);
     (void)pthread_mutex_unlock(&pool->lock);
     mirai__service_remove(pool);
     (void)mirai__notify_process(pool); /* callbacks of what was resolved by this: there is no later */
     (void)pthread_mutex_lock(&pool->lock);
+    drop_rest(pool); /* now that nobody accepts any more */
     mirai__engine_shut(pool);
     (void)pthread_mutex_unlock(&pool->lock);
     mirai__engine_release(pool);

@@ -26,7 +26,6 @@ static mirai_status listen_as_told(mirai_pool *pool)
     uint64_t unique[2];
     char url[128];
     MIRAI_TRY(mirai__random_bytes(unique, sizeof unique));
-    MIRAI_TRY(mirai__random_bytes(pool->token, sizeof pool->token));
     unsigned long long high = unique[0], low = unique[1];
     if (strcmp(transport, "ipc") == 0)
         (void)snprintf(url, sizeof url, "ipc:///tmp/mirai-%llx%llx", high, low);
@@ -39,7 +38,6 @@ static mirai_status listen_as_told(mirai_pool *pool)
                            "MIRAI_TRANSPORT is \"%s\"; it may be pair, ipc, abstract or tcp", transport);
     MIRAI_TRY(mirai__listen(url, &pool->listener));
     pool->spawn.url = mirai__listener_url(pool->listener);
-    pool->spawn.token = pool->token;
     return mirai__engine_watch(pool, mirai__listener_fd(pool->listener), POLLIN, MIRAI__SOURCE_LISTENER, 0);
 }
 
@@ -49,12 +47,23 @@ static bool is_up(void *context)
     return pool->start_status != MIRAI_OK || pool->sched.counts.ready >= pool->sched.counts.wanted;
 }
 
+/* Each daemon has the start time-out for itself, and its end tells more than a deadline of ours: so ours comes a
+ * little later. It is for those that start, die and start again. */
+enum { SLACK_MS = 1000 };
+
 static mirai_status start_daemons(mirai_pool *pool, int32_t daemons)
 {
+    int64_t limit = pool->sched.config.start_timeout_ms;
+    int64_t deadline = limit < 0 ? MIRAI__NEVER : mirai__deadline(limit + SLACK_MS);
     (void)pthread_mutex_lock(&pool->lock);
+    pool->opening = true;
     mirai__sched_resize(&pool->sched, daemons, mirai__now_ms());
     mirai__engine_commands(pool);
-    mirai_status status = mirai__driver_wait(pool, NULL, is_up, pool, MIRAI__NEVER, true);
+    mirai_status status = mirai__driver_wait(pool, NULL, is_up, pool, deadline, true);
+    pool->opening = false;
+    if (status == MIRAI_E_TIMEDOUT)
+        status = mirai__fail(MIRAI_E_START, "%lld of %d daemons were ready after %lld ms",
+                             (long long)pool->sched.counts.ready, (int)daemons, (long long)limit);
     if (status == MIRAI_OK && pool->start_status != MIRAI_OK)
         status = mirai__fail(pool->start_status, "%s",
                              pool->start_detail != NULL ? pool->start_detail : "a daemon did not start");

@@ -49,10 +49,18 @@ mirai_status mirai__pool_everywhere(mirai_pool *pool, const char *key, const cha
         status = mirai__driver_wait(pool, NULL, is_done, everywhere, mirai__deadline(options->timeout_ms), true);
     }
     bool failed = status == MIRAI_OK && everywhere->failed;
+    bool replaced = status == MIRAI_OK && everywhere->replaced;
+    /* Whoever is told that it is over must not have it hold the daemons any longer. */
+    if (everywhere->sched.sequence != 0 && !everywhere->done) {
+        mirai__everywhere_remove(pool, everywhere);
+        mirai__engine_commands(pool);
+        mirai__engine_rearm(pool);
+    }
     if (failed && everywhere->failure != NULL) failure = mirai__segment_ref(everywhere->failure);
     mirai__everywhere_drop(everywhere);
     (void)pthread_mutex_unlock(&pool->lock);
 
+    if (replaced) status = mirai__fail(MIRAI_E_STATE, "another run under the key \"%s\" took its place", key);
     if (failed) status = explain(pool, failure, function);
     mirai__segment_release(failure);
     return status;
