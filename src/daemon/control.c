@@ -18,7 +18,7 @@
 #include "clock.h"
 #include "daemon_private.h"
 #include "detail.h"
-#include "limits.h"
+#include "message_limits.h"
 #include "lock.h"
 
 /* BUSY_LOOK_MS: how often the connection is looked at while a job is out. poll() keeps a descriptor
