@@ -1,8 +1,10 @@
 /*
- * channel_socket: a channel over a connected stream socket, such as the pair that a local daemon inherits.
+ * channel_socket: a channel over a connected stream socket, such as the pair that a local daemon
+ * inherits.
  *
- * The calls are non-blocking one by one (MSG_DONTWAIT), so that nothing depends on the descriptor's flags.
- * How reading ended belongs to the reading thread, how writing ended to the writing thread; no lock.
+ * The calls are non-blocking one by one (MSG_DONTWAIT), so that nothing depends on the descriptor's
+ * flags. How reading ended belongs to the reading thread, how writing ended to the writing thread;
+ * no lock.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -91,10 +93,8 @@ static mirai_status wrap(int fd, mirai__channel **out)
     if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) return mirai__fail_errno(errno, "descriptor %d", fd);
     socket_channel *self = mirai__alloc_zero(1, sizeof *self);
     if (self == NULL) return MIRAI_E_NOMEM;
-    self->channel = (mirai__channel){.ops = &socket_ops,
-                                     .fd = fd,
-                                     .off_host = address.ss_family != AF_UNIX,
-                                     .exact = true};
+    self->channel = (mirai__channel){
+        .ops = &socket_ops, .fd = fd, .off_host = address.ss_family != AF_UNIX, .exact = true};
     *out = &self->channel;
     return MIRAI_OK;
 }

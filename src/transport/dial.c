@@ -1,6 +1,7 @@
 /*
- * dial: connecting to a URL before a deadline. Runs on the caller's thread, which waits; NNG's completion
- * wakes it under `lock`. NNG's own time-outs run on the wall clock: ours closes the dialer instead.
+ * dial: connecting to a URL before a deadline. Runs on the caller's thread, which waits; NNG's
+ * completion wakes it under `lock`. NNG's own time-outs run on the wall clock: ours closes the
+ * dialer instead.
  */
 #include <pthread.h>
 

@@ -14,7 +14,8 @@ mirai_status mirai__gate_init(mirai__gate *gate)
 {
     int ends[2];
     errno = EMFILE; /* should the fault point say so */
-    if (mirai__fault() || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0)
+    if (mirai__fault() ||
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0)
         return mirai__fail_errno(errno, "socket pair");
     *gate = (mirai__gate){.fd = ends[0], .far = ends[1], .writable = true};
     int least = 1; /* the kernel raises it to its minimum; a small buffer is quickly stuffed */
@@ -35,7 +36,8 @@ static bool stuff(int fd, size_t most)
     size_t done = 0;
     while (done < most) {
         size_t left = most - done;
-        ssize_t sent = send(fd, nothing, left < sizeof nothing ? left : sizeof nothing, MSG_NOSIGNAL);
+        ssize_t sent =
+            send(fd, nothing, left < sizeof nothing ? left : sizeof nothing, MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR) continue;
         if (sent <= 0) break;
         done += (size_t)sent;
@@ -59,8 +61,8 @@ void mirai__gate_set_readable(mirai__gate *gate, bool readable)
     if (!readable)
         empty(gate->fd);
     else if (!stuff(gate->far, 1))
-        /* The kernel has no memory for one byte. A descriptor that stays ready is better than a thread
-         * that sleeps for ever. */
+        /* The kernel has no memory for one byte. A descriptor that stays ready is better than a
+         * thread that sleeps for ever. */
         (void)shutdown(gate->far, SHUT_RDWR);
 }
 

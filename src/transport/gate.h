@@ -1,11 +1,11 @@
 /*
- * gate: a descriptor whose readiness to read and to write is set by hand, one apart from the other, for a
- * channel that has no socket of its own to show. Readable is off and writable is on at first.
+ * gate: a descriptor whose readiness to read and to write is set by hand, one apart from the other,
+ * for a channel that has no socket of its own to show. Readable is off and writable is on at first.
  *
- * It is one end of a socket pair: a byte sent from the far end makes it readable; stuffing its send buffer
- * takes its writability away until the far end empties it. An eventfd or a pipe can not be neither readable
- * nor writable, which is what a channel with a blocked write and nothing to read is.
- * Guarded by its owner's lock; poll needs none.
+ * It is one end of a socket pair: a byte sent from the far end makes it readable; stuffing its send
+ * buffer takes its writability away until the far end empties it. An eventfd or a pipe can not be
+ * neither readable nor writable, which is what a channel with a blocked write and nothing to read
+ * is. Guarded by its owner's lock; poll needs none.
  */
 #ifndef MIRAI__GATE_H
 #define MIRAI__GATE_H

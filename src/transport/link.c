@@ -1,8 +1,8 @@
 /*
  * link: see link.h. Each half on the threads of its user, under the user's lock; none here.
  *
- * The sending half keeps one writer per frame, oldest first, and offers the channel the vectors of as many as
- * fit, so that a burst of small frames costs one system call.
+ * The sending half keeps one writer per frame, oldest first, and offers the channel the vectors of
+ * as many as fit, so that a burst of small frames costs one system call.
  */
 #include "link.h"
 
@@ -105,7 +105,8 @@ static int gather(const mirai__link *link, struct iovec vectors[VECTORS_AT_ONCE]
     for (mirai__list *node = link->queue.next; node != &link->queue && count < VECTORS_AT_ONCE;
          node = node->next) {
         const pending *item = mirai__list_entry(node, pending, node);
-        count += mirai__frame_writer_vectors(item->writer, vectors + count, VECTORS_AT_ONCE - count);
+        count +=
+            mirai__frame_writer_vectors(item->writer, vectors + count, VECTORS_AT_ONCE - count);
     }
     for (int i = 0; i < count; i++) *bytes += vectors[i].iov_len;
     return count;
@@ -228,7 +229,8 @@ mirai_status mirai__link_wait(mirai__link *link, bool sending, int wake_fd, int6
         int ready = poll(watched, 2, mirai__until(deadline, mirai__now_ms()));
         if (ready > 0) return MIRAI_OK;
         if (ready < 0 && errno != EINTR) return mirai__fail_errno(errno, "waiting for a peer");
-        if (mirai__now_ms() >= deadline) return mirai__fail(MIRAI_E_TIMEDOUT, "the peer did not answer in time");
+        if (mirai__now_ms() >= deadline)
+            return mirai__fail(MIRAI_E_TIMEDOUT, "the peer did not answer in time");
     }
 }
 

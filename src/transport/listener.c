@@ -1,10 +1,10 @@
 /*
- * listener: peers that connect to a URL. One accept is always under way at NNG; the peer that it brought waits
- * here until it is taken, the rest wait in the kernel's backlog.
+ * listener: peers that connect to a URL. One accept is always under way at NNG; the peer that it
+ * brought waits here until it is taken, the rest wait in the kernel's backlog.
  *
- * NNG's completion and the accepting thread share `lock`. The descriptor is a timer: set to "now" when a peer
- * waits, to "in a while" when accepting failed for want of descriptors or memory, so that neither a sleeping
- * nor a spinning thread is needed to try again.
+ * NNG's completion and the accepting thread share `lock`. The descriptor is a timer: set to "now"
+ * when a peer waits, to "in a while" when accepting failed for want of descriptors or memory, so
+ * that neither a sleeping nor a spinning thread is needed to try again.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -54,7 +54,8 @@ static void on_accepted(void *argument)
     (void)pthread_mutex_unlock(&self->lock);
 }
 
-/* The peer that waits, which stays where it is; NULL when there is none, and then one is being waited for. */
+/* The peer that waits, which stays where it is; NULL when there is none, and then one is being
+ * waited for. */
 static nng_stream *look(mirai__listener *self, bool *closed)
 {
     (void)pthread_mutex_lock(&self->lock);
@@ -119,7 +120,8 @@ static mirai_status check_path(const char *path)
 {
     struct stat there;
     if (lstat(path, &there) == 0 && !S_ISSOCK(there.st_mode))
-        return mirai__fail(MIRAI_E_ADDRESS, "listening at %s: something that is no socket is there", path);
+        return mirai__fail(MIRAI_E_ADDRESS, "listening at %s: something that is no socket is there",
+                           path);
     return MIRAI_OK;
 }
 
@@ -143,7 +145,8 @@ static mirai_status open_listener(mirai__listener *self, const mirai__url *url, 
         code = nng_stream_listener_get_int(self->nng, NNG_OPT_TCP_BOUND_PORT, &port);
     if (code != 0) return mirai__nng_fail(code, "listening at %s", text);
     nng_aio_set_timeout(self->aio, NNG_DURATION_INFINITE);
-    self->url = url->kind == MIRAI__URL_TCP ? mirai__url_with_port(text, port) : mirai__strdup(text);
+    self->url =
+        url->kind == MIRAI__URL_TCP ? mirai__url_with_port(text, port) : mirai__strdup(text);
     return self->url == NULL ? MIRAI_E_NOMEM : MIRAI_OK;
 }
 
@@ -157,9 +160,8 @@ static mirai_status listen_at(const mirai__url *url, const char *text, mirai__li
     self->local = url->kind != MIRAI__URL_TCP;
     errno = EMFILE; /* should the fault point say so */
     self->timer = mirai__fault() ? -1 : timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    mirai_status status = self->timer < 0
-                              ? mirai__fail_errno(errno, "listening at %s: timer", text)
-                              : open_listener(self, url, text);
+    mirai_status status = self->timer < 0 ? mirai__fail_errno(errno, "listening at %s: timer", text)
+                                          : open_listener(self, url, text);
     if (status != MIRAI_OK) {
         mirai__listener_free(self);
         return status;

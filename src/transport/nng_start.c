@@ -1,6 +1,6 @@
 /*
- * nng_start: see nng_start.h. Any thread; the lock is held while NNG starts, so that a second thread waits
- * until it has, and so that none starts it without the mask.
+ * nng_start: see nng_start.h. Any thread; the lock is held while NNG starts, so that a second
+ * thread waits until it has, and so that none starts it without the mask.
  */
 #include "nng_start.h"
 
@@ -20,8 +20,9 @@ mirai_status mirai__nng_start(void)
     int code = 0;
     (void)pthread_mutex_lock(&lock);
     if (!started) {
-        /* Its threads inherit the mask: a signal of the host program must not be handled on one of them. Any
-         * call that allocates starts NNG, in every version; this one has no other effect. */
+        /* Its threads inherit the mask: a signal of the host program must not be handled on one of
+         * them. Any call that allocates starts NNG, in every version; this one has no other effect.
+         */
         sigset_t all, before;
         nng_aio *aio = NULL;
         (void)sigfillset(&all);

@@ -1,5 +1,6 @@
 /*
- * nng_start: NNG's threads, started at the first need of them and never for socket pairs. Any thread.
+ * nng_start: NNG's threads, started at the first need of them and never for socket pairs. Any
+ * thread.
  */
 #ifndef MIRAI__NNG_START_H
 #define MIRAI__NNG_START_H

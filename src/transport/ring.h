@@ -1,6 +1,7 @@
 /*
- * ring: a fixed block of bytes, filled at one end and emptied at the other. One side may copy into the room
- * while the other copies out of what is filled, without a lock; the four functions need the owner's lock.
+ * ring: a fixed block of bytes, filled at one end and emptied at the other. One side may copy into
+ * the room while the other copies out of what is filled, without a lock; the four functions need
+ * the owner's lock.
  */
 #ifndef MIRAI__RING_H
 #define MIRAI__RING_H

@@ -1,11 +1,11 @@
 /*
- * stream: a channel over an NNG byte stream: two rings, with one NNG operation at a time filling the one and
- * one emptying the other, and a gate that shows poll how they stand.
+ * stream: a channel over an NNG byte stream: two rings, with one NNG operation at a time filling
+ * the one and one emptying the other, and a gate that shows poll how they stand.
  *
- * Readers and writers run on the owner's threads, the two completions on NNG's. `lock` guards all fields but
- * the rings' bytes; it is never held while an operation is handed to NNG. No operation is started once
- * `closed` is set, or if one is all the same, its end is not waited for: NNG forgets a receive that
- * arrives after the close, until the aio is stopped.
+ * Readers and writers run on the owner's threads, the two completions on NNG's. `lock` guards all
+ * fields but the rings' bytes; it is never held while an operation is handed to NNG. No operation
+ * is started once `closed` is set, or if one is all the same, its end is not waited for: NNG
+ * forgets a receive that arrives after the close, until the aio is stopped.
  */
 #include "stream.h"
 
@@ -21,7 +21,8 @@
 #include "nng_error.h"
 #include "ring.h"
 
-/* One for each direction. Half of it costs half as much processor time again per byte, twice of it saves none. */
+/* One for each direction. Half of it costs half as much processor time again per byte, twice of it
+ * saves none. */
 enum { RING_SIZE = 128 * 1024 };
 
 typedef struct stream {
@@ -172,7 +173,9 @@ static ssize_t stream_write(mirai__channel *channel, const struct iovec *vectors
     stream *self = (stream *)channel;
     struct iovec room[2];
     (void)pthread_mutex_lock(&self->lock);
-    ssize_t failed = self->closed ? -EPIPE : self->out_end != 0 ? -mirai__nng_errno(self->out_end) : 0;
+    ssize_t failed = self->closed         ? -EPIPE
+                     : self->out_end != 0 ? -mirai__nng_errno(self->out_end)
+                                          : 0;
     int rooms = mirai__ring_room(&self->out, room);
     bool blocked = count > 0 ? rooms == 0 : self->out.used > 0;
     if (failed == 0 && blocked) {
@@ -227,7 +230,8 @@ static void stream_free(mirai__channel *channel)
 {
     stream *self = (stream *)channel;
     stream_shutdown(channel);
-    nng_aio_stop(self->receive); /* waits for the completion, if it is running, and for nothing else */
+    nng_aio_stop(
+        self->receive); /* waits for the completion, if it is running, and for nothing else */
     nng_aio_stop(self->send);
     nng_stream_free(self->nng);
     release(self);
@@ -257,7 +261,8 @@ static bool is_off_host(nng_stream *nng)
 bool mirai__stream_is_ours(nng_stream *nng)
 {
     uint64_t uid = UINT64_MAX;
-    return nng_stream_get_uint64(nng, NNG_OPT_IPC_PEER_UID, &uid) == 0 && uid == (uint64_t)geteuid();
+    return nng_stream_get_uint64(nng, NNG_OPT_IPC_PEER_UID, &uid) == 0 &&
+           uid == (uint64_t)geteuid();
 }
 
 static mirai_status prepare(stream *self)

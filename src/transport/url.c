@@ -18,8 +18,8 @@ static mirai_status check_name(const char *text, const char *name)
     size_t size = strlen(name);
     if (size == 0) return mirai__fail(MIRAI_E_ADDRESS, "%s: a name is missing", text);
     if (size > NAME_MAX_SIZE)
-        return mirai__fail(MIRAI_E_ADDRESS, "%s: a name of %zu bytes, the system takes up to %zu", text,
-                           size, NAME_MAX_SIZE);
+        return mirai__fail(MIRAI_E_ADDRESS, "%s: a name of %zu bytes, the system takes up to %zu",
+                           text, size, NAME_MAX_SIZE);
     return MIRAI_OK;
 }
 
@@ -36,15 +36,16 @@ static mirai_status check_host(const char *text, const char *rest)
     bool bracketed = host >= 2 && rest[0] == '[' && colon[-1] == ']';
     if (strcspn(rest, bracketed ? "/?#@ " : "/?#@[] ") < host ||
         (!bracketed && memchr(rest, ':', host) != NULL))
-        return mirai__fail(MIRAI_E_ADDRESS, "%s: \"%.*s\" is no host name (IPv6 goes in brackets)", text,
-                           (int)host, rest);
+        return mirai__fail(MIRAI_E_ADDRESS, "%s: \"%.*s\" is no host name (IPv6 goes in brackets)",
+                           text, (int)host, rest);
     return MIRAI_OK;
 }
 
 /* NNG decodes %XX in abstract names; ours are taken as they are. */
 static char *escape(const char *scheme, const char *name)
 {
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~";
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~";
     static const char hex[] = "0123456789ABCDEF";
     size_t scheme_size = strlen(scheme), size = strlen(name);
     char *escaped = mirai__alloc(scheme_size + 3 * size + 1);
@@ -88,7 +89,8 @@ mirai_status mirai__url_parse(const char *text, mirai__url *url)
                                                     : mirai__strdup(text);
         return url->nng == NULL ? MIRAI_E_NOMEM : MIRAI_OK;
     }
-    return mirai__fail(MIRAI_E_ADDRESS, "\"%s\" does not begin with ipc://, abstract:// or tcp://", text);
+    return mirai__fail(MIRAI_E_ADDRESS, "\"%s\" does not begin with ipc://, abstract:// or tcp://",
+                       text);
 }
 
 void mirai__url_fini(mirai__url *url)

@@ -1,6 +1,6 @@
 /*
- * url: the addresses that listen and dial take. Checked here, so that every version of NNG is given only what
- * all of them read alike. Any thread.
+ * url: the addresses that listen and dial take. Checked here, so that every version of NNG is given
+ * only what all of them read alike. Any thread.
  */
 #ifndef MIRAI__URL_H
 #define MIRAI__URL_H
@@ -8,7 +8,11 @@
 #include <stdbool.h>
 #include <miraicore/error.h>
 
-typedef enum mirai__url_kind { MIRAI__URL_IPC, MIRAI__URL_ABSTRACT, MIRAI__URL_TCP } mirai__url_kind;
+typedef enum mirai__url_kind {
+    MIRAI__URL_IPC,
+    MIRAI__URL_ABSTRACT,
+    MIRAI__URL_TCP
+} mirai__url_kind;
 
 typedef struct mirai__url {
     mirai__url_kind kind;

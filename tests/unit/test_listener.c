@@ -403,6 +403,9 @@ static void come_when_none_are_left(int left)
 static void test_listener__outlives_a_want_of_descriptors(void **state)
 {
     (void)state;
+    /* valgrind plays the limit itself: it accepts a peer, and hangs up on it */
+    const char *preloaded = getenv("LD_PRELOAD");
+    if (preloaded != NULL && strstr(preloaded, "valgrind") != NULL) skip();
     mirai__listener *warm = fresh_listener(BY_ABSTRACT); /* NNG's own descriptors */
     mirai__listener_free(warm);
     size_t own = count_descriptors(); /* this case is the first, so no stream is still being closed */
