@@ -34,7 +34,7 @@ step "1/5 packages" sh cmake/install-packages.sh build torch data
 step "2/5 configure in build/" cmake -S . -B build -DCMAKE_BUILD_TYPE=Release -DMIRAICORE_TESTS=OFF
 step "3/5 build" build
 step "4/5 the torch vignette (examples/07_torch_vignette.c)" build/examples/07_torch_vignette
-step "5/5 training on Fashion-MNIST (examples/08_train.c)" \
+step "5/5 training on Fashion-MNIST (examples/08_train/)" \
     build/examples/08_train --quick --save build/fashion_mnist.model
 printf '\nAll of it took %d s. Next: examples/README.md, in reading order.\n' \
     $((($(now_ms) - start) / 1000))

@@ -34,4 +34,11 @@ if ldd "$out/c_static" | grep -q libmiraicore; then
     echo "c_static is linked with the shared library" >&2
     exit 1
 fi
+
+# The first task of the README is a program that works as it is printed there.
+awk '/^```/ { on = $0 == "```c"; next } on' "$here/../../README.md" >"$out/readme.c"
+# shellcheck disable=SC2046
+"$cc" -Wall -Wextra -Werror "$@" "$out/readme.c" -o "$out/readme" \
+    $(pkg-config --cflags --libs miraicore) "-Wl,-rpath,$libdir"
+"$out/readme" | grep -q "Hello, world!"
 echo "all of $prefix work"
