@@ -98,6 +98,21 @@ static void test_hostile__daemons_lie_in_vain(void **state)
     assert_int_equal(story_descendants(getpid(), left, 8), 0);
 }
 
+/* They are ready for a moment each, and never all at once. */
+static void test_hostile__daemons_that_die_when_ready_fail_the_opening(void **state)
+{
+    (void)state;
+    const char *const command[] = {"/proc/self/exe", "hostile", "job", NULL};
+    mirai_pool_options options = options_of(command);
+    mirai_pool *pool = NULL;
+    int64_t began = story_now_ms();
+    mirai_status status = mirai_pool_open(&pool, "flickers", 8, &options);
+    assert_true(story_now_ms() - began < story_bound_ms(4000));
+    assert_int_equal(status, MIRAI_E_START);
+    assert_true(strlen(mirai_error_detail()) > 0);
+    assert_null(pool);
+}
+
 static void test_hostile__result_that_cannot_be_read_is_an_error_value(void **state)
 {
     (void)state;
@@ -250,6 +265,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hostile__daemons_are_refused),
         cmocka_unit_test(test_hostile__daemons_lie_in_vain),
+        cmocka_unit_test(test_hostile__daemons_that_die_when_ready_fail_the_opening),
         cmocka_unit_test(test_hostile__result_that_cannot_be_read_is_an_error_value),
         cmocka_unit_test(test_hostile__daemon_that_never_reads_blocks_nobody),
         cmocka_unit_test(test_hostile__strangers_disturb_nobody),
