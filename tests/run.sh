@@ -40,20 +40,23 @@ suite()
 {
     folder=$1
     # shellcheck disable=SC2086  # lists of options, to be split
-    cmake -S . -B "$folder" -DMIRAICORE_TORCH="$2" $3 $options
+    cmake -S . -B "$folder" -DMIRAICORE_TORCH="$2" $3 $options || return 1
     shift 3
     rm -rf "$folder/reports"
     mkdir "$folder/reports"
     began=$(date +%s)
-    cmake --build "$folder" --parallel "$(sh cmake/jobs.sh)"
+    cmake --build "$folder" --parallel "$(sh cmake/jobs.sh)" || return 1
     built=$(date +%s)
     failed=0
     ctest --test-dir "$folder" --output-on-failure --parallel 2 "$@" || failed=1
     echo "--- $folder: built in $((built - began)) s, tested in $(($(date +%s) - built)) s"
-    if [ -n "$(find "$folder/reports" -type f -size +0)" ]; then
-        find "$folder/reports" -type f -size +0 -exec sh -c 'echo "--- $1"; cat "$1"' sh {} \; >&2
+    # What LeakSanitizer says of threads that a forked child does not have is no finding.
+    # shellcheck disable=SC2013
+    for report in $(grep -rlv "was not suspended. False leaks are possible" "$folder/reports"); do
+        echo "--- $report" >&2
+        cat "$report" >&2
         failed=1
-    fi
+    done
     [ "$failed" -eq 0 ] ||
         echo "--- failed; the log is $folder/Testing/Temporary/LastTest.log" >&2
     return "$failed"
