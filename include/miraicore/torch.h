@@ -17,10 +17,14 @@
  *   "torch.script"      {source, name, args}       what a TorchScript function returns
  *   "torch.optim"       {kind, params, options}    an optimiser; options may be left out
  *   "torch.set_threads" {threads}                  null
+ * What they return has no graph: "torch.forward" computes without gradients, "torch.script" detaches.
  * A daemon computes on one thread unless OMP_NUM_THREADS is set or "torch.set_threads" was called.
  *
  * Builders and functions that compute *take* the values that they are given, also on failure; NULL in
  * place of one (a builder failed) is an error and keeps that failure's detail. All else borrows.
+ *
+ * libtorch's warnings are not printed, and its graph optimiser, which changes how a function computes after
+ * its first calls, is off: the same calls give the same digits in every process.
  *
  * Thread safety: every function is safe on any thread, but whoever writes to a tensor, module or
  * optimiser (train, step, backward...) must be the only one who uses it meanwhile, as with libtorch.

@@ -28,6 +28,25 @@ void fail_as_is(mirai_status status)
     throw Failure{status};
 }
 
+namespace {
+
+struct Silence : c10::WarningHandler {
+    void process(const c10::SourceLocation &, const std::string &, const bool) override {}
+};
+
+} // namespace
+
+Quiet::Quiet() noexcept : before_(c10::Warning::get_warning_handler())
+{
+    static Silence silence;
+    c10::Warning::set_warning_handler(&silence);
+}
+
+Quiet::~Quiet()
+{
+    c10::Warning::set_warning_handler(static_cast<c10::WarningHandler *>(before_));
+}
+
 void clear_detail() noexcept
 {
     (void)mirai_error_set(MIRAI_OK, "%s", "");

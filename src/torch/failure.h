@@ -32,9 +32,23 @@ mirai_status missing(const char *what) noexcept;
 
 void clear_detail() noexcept;
 
+/* While one lives, libtorch's warnings on this thread go nowhere: a library does not print. */
+class Quiet
+{
+  public:
+    Quiet() noexcept;
+    Quiet(const Quiet &) = delete;
+    Quiet &operator=(const Quiet &) = delete;
+    ~Quiet();
+
+  private:
+    void *before_;
+};
+
 /* The body of a call that returns a status. */
 template <class Body> mirai_status attempt(Body &&body) noexcept
 {
+    Quiet quiet;
     clear_detail();
     try {
         std::forward<Body>(body)();
@@ -47,6 +61,7 @@ template <class Body> mirai_status attempt(Body &&body) noexcept
 /* The body of a call that returns an owned value, NULL on failure; an older detail is left alone. */
 template <class Body> mirai_value *attempt_value(Body &&body) noexcept
 {
+    Quiet quiet;
     try {
         return std::forward<Body>(body)();
     } catch (...) {

@@ -150,38 +150,44 @@ std::vector<c10::IValue> to_stack(const mirai_value *args, const c10::FunctionSc
     return stack;
 }
 
-static mirai_value *from_container(const c10::IValue &value, int depth)
+static mirai_value *from_container(const c10::IValue &value, bool detach, int depth)
 {
     Items items;
     if (value.isList()) {
-        for (const c10::IValue &item : value.toListRef()) items.add(from_ivalue(item, depth));
+        for (const c10::IValue &item : value.toListRef()) items.add(from_ivalue(item, detach, depth));
         return items.list();
     }
     if (value.isTuple()) {
-        for (const c10::IValue &item : value.toTupleRef().elements()) items.add(from_ivalue(item, depth));
+        for (const c10::IValue &item : value.toTupleRef().elements()) items.add(from_ivalue(item, detach, depth));
         return items.list();
     }
     if (value.isGenericDict()) {
         for (const auto &pair : value.toGenericDict()) {
             if (!pair.key().isString())
                 fail(MIRAI_E_TYPE, "a dict in the result has keys that are no strings");
-            items.add(pair.key().toStringRef(), from_ivalue(pair.value(), depth));
+            items.add(pair.key().toStringRef(), from_ivalue(pair.value(), detach, depth));
         }
         return items.dict();
     }
     fail(MIRAI_E_TYPE, "a result of type %s cannot be converted", value.tagKind().c_str());
 }
 
-mirai_value *from_ivalue(const c10::IValue &value, int depth)
+static mirai_value *from_tensor(const at::Tensor &tensor, bool detach)
+{
+    if (!tensor.defined()) return mirai_null();
+    return wrap_tensor(detach && !tensor.is_leaf() ? tensor.detach() : tensor);
+}
+
+mirai_value *from_ivalue(const c10::IValue &value, bool detach, int depth)
 {
     if (++depth > depth_max) fail(MIRAI_E_LIMIT, "the result is nested too deeply");
     if (value.isNone()) return mirai_null();
-    if (value.isTensor()) return value.toTensor().defined() ? wrap_tensor(value.toTensor()) : mirai_null();
+    if (value.isTensor()) return from_tensor(value.toTensor(), detach);
     if (value.isBool()) return mirai_bool(value.toBool());
     if (value.isInt()) return mirai_int(value.toInt());
     if (value.isDouble()) return mirai_float(value.toDouble());
     if (value.isString()) return mirai_string_n(value.toStringRef().data(), value.toStringRef().size());
-    return from_container(value, depth);
+    return from_container(value, detach, depth);
 }
 
 } // namespace mirai_torch

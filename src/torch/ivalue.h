@@ -15,7 +15,8 @@ namespace mirai_torch {
 std::vector<c10::IValue> to_stack(const mirai_value *args, const c10::FunctionSchema &schema,
                                   const c10::IValue *self);
 
-mirai_value *from_ivalue(const c10::IValue &value, int depth = 0);
+/* Tensors that could not be sent for their graph are detached if `detach` is set. */
+mirai_value *from_ivalue(const c10::IValue &value, bool detach = false, int depth = 0);
 
 } // namespace mirai_torch
 

@@ -17,6 +17,7 @@
 
 #include "ivalue.h"
 #include "compiling.h"
+#include "script_names.h"
 #include "source_check.h"
 
 namespace mirai_torch {
@@ -66,7 +67,7 @@ std::shared_ptr<Compiled> compile(Module &module)
         auto compiled = std::make_shared<Compiled>(Compiled{new_script_module("Net", unit, module.is_training)});
         for (const auto &name : module.layers.names)
             compiled->net.register_module(name.first, layers[name.second]);
-        compiled->net.define(module.source);
+        compiled->net.define(module.source, script_names());
         if (!compiled->net.find_method("forward")) fail(MIRAI_E_INVALID, "source has no \"forward\"");
         return compiled;
     });

@@ -53,14 +53,6 @@ static void release(void *object, void *)
     delete &object_module(object);
 }
 
-/* "1,040" */
-static std::string grouped(int64_t number)
-{
-    std::string text = std::to_string(number);
-    for (size_t at = text.size(); at > 3;) text.insert(at -= 3, ",");
-    return text;
-}
-
 static std::string layer_line(const Module &module, size_t name)
 {
     const auto &pair = module.layers.names[name];

@@ -200,8 +200,8 @@ static mirai_status print(void *object, mirai_text *text, void *)
             for (const at::Tensor &tensor : groups[i].params()) elements += tensor.numel();
             words += groups.size() == 1 ? "\n• " : "\n• group " + std::to_string(i) + ": ";
             words += options_text(optimizer, groups[i].options());
-            words += "\n  " + std::to_string(groups[i].params().size()) + " tensors, " +
-                     std::to_string(elements) + " elements";
+            words += "\n  " + grouped((int64_t)groups[i].params().size()) + " tensors, " + grouped(elements) +
+                     " elements";
         }
         size_t states = optimizer.made->state().size();
         words += "\n• state: " + (states == 0 ? "none yet" : "of " + std::to_string(states) + " tensors");

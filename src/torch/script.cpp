@@ -2,7 +2,7 @@
  * script: TorchScript functions from text. Compiled texts are kept, the 64 that were compiled last, under
  * one lock that is not held while compiling or running.
  */
-#include "tensor.h"
+#include "script.h"
 
 #include <deque>
 #include <mutex>
@@ -12,13 +12,9 @@
 
 #include "compiling.h"
 #include "ivalue.h"
+#include "script_names.h"
 #include "source_check.h"
-
-namespace torch {
-namespace jit {
-TORCH_API std::shared_ptr<CompilationUnit> compile(const std::string &source);
-}
-} // namespace torch
+#include "tensor.h"
 
 namespace mirai_torch {
 
@@ -48,7 +44,11 @@ static Unit find_cached(const std::string &source)
 static Unit compile_text(const char *source)
 {
     check_depth(source);
-    return compiling([&] { return torch::jit::compile(source); });
+    return compiling([&] {
+        auto unit = std::make_shared<torch::jit::CompilationUnit>();
+        unit->define(c10::nullopt, source, script_names(), nullptr);
+        return unit;
+    });
 }
 
 static Unit unit_of(const char *source)
@@ -71,6 +71,19 @@ static torch::jit::Function &function_of(const Unit &unit, const char *name)
     fail(MIRAI_E_NOT_FOUND, "source defines no function \"%s\"", name);
 }
 
+mirai_value *call_script(const char *source, const char *name, const mirai_value *args, bool detach)
+{
+    if (!source) fail(MIRAI_E_INVALID, "source is NULL");
+    if (!args) fail_as_is(missing("args"));
+    if (name && !*name) fail(MIRAI_E_INVALID, "name is empty");
+    Unit unit = unit_of(source);
+    torch::jit::Function &function = function_of(unit, name);
+    torch::jit::Stack stack = to_stack(args, function.getSchema(), nullptr);
+    torch::jit::GraphOptimizerEnabledGuard plain(false);
+    function.run(stack);
+    return from_ivalue(stack.back(), detach);
+}
+
 } // namespace mirai_torch
 
 using namespace mirai_torch;
@@ -82,13 +95,6 @@ mirai_status mirai_torch_script(const char *source, const char *name, mirai_valu
     return attempt([&] {
         if (!out) fail(MIRAI_E_INVALID, "out is NULL");
         *out = nullptr;
-        if (!source) fail(MIRAI_E_INVALID, "source is NULL");
-        if (name && !*name) fail(MIRAI_E_INVALID, "name is empty");
-        Unit unit = unit_of(source);
-        torch::jit::Function &function = function_of(unit, name);
-        torch::jit::Stack stack = to_stack(args, function.getSchema(), nullptr);
-        torch::jit::GraphOptimizerEnabledGuard plain(false);
-        function.run(stack);
-        *out = from_ivalue(stack.back());
+        *out = call_script(source, name, args, false);
     });
 }

@@ -186,6 +186,13 @@ std::string describe(const at::Tensor &tensor)
     return text + "}";
 }
 
+std::string grouped(int64_t number)
+{
+    std::string text = std::to_string(number);
+    for (size_t at = text.size(); at > 3;) text.insert(at -= 3, ",");
+    return text;
+}
+
 } // namespace mirai_torch
 
 /* ---- the C surface: making tensors ------------------------------------------------------------ */

@@ -41,6 +41,8 @@ c10::IntArrayRef checked_sizes(int32_t rank, const int64_t *shape, size_t elemen
 
 /* "float32{20,1,5,5}" */
 std::string describe(const at::Tensor &tensor);
+/* "1,040" */
+std::string grouped(int64_t number);
 
 extern const mirai_refhook tensor_hook;
 

@@ -6,7 +6,7 @@
  *   tensors   an int64 array; per tensor: storage, dtype, flags, rank, offset, `rank` sizes, `rank` strides
  *             (offset and strides in elements)
  *
- * A storage that two tensors share, or that one covers by half, is sent whole, so that views stay views. Of
+ * A storage that two tensors share, or that one fills by half, is sent whole, so that views stay views. Of
  * any other only the window that its tensor covers is sent, or a packed copy if the window has large gaps.
  * All that is read is checked before libtorch sees it. Hooks run on the caller's thread; no lock.
  */
@@ -100,9 +100,10 @@ class Sender
         auto earlier = sent_.whole.find(storage.unsafeGetStorageImpl());
         if (earlier != sent_.whole.end()) return add_whole(tensor, wrap_tensor(earlier->second));
 
-        int64_t window = window_of(tensor);
+        int64_t window = window_of(tensor), covered = std::min(tensor.numel(), window);
         size_t window_bytes = (size_t)window * tensor.itemsize();
-        if (users_[storage.unsafeGetStorageImpl()] > 1 || window_bytes * 2 >= storage.nbytes()) {
+        if (users_[storage.unsafeGetStorageImpl()] > 1 ||
+            (size_t)covered * tensor.itemsize() * 2 >= storage.nbytes()) {
             mirai_value *bytes = mirai_bytes_buffer(storage_buffer(storage, 0, storage.nbytes()));
             sent_.whole.emplace(storage.unsafeGetStorageImpl(), tensor);
             return add_whole(tensor, bytes);

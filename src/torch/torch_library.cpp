@@ -8,12 +8,14 @@
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <ATen/core/Generator.h>
+#include <c10/core/GradMode.h>
 #include <torch/version.h>
 
 #include <miraicore/daemon.h>
 
 #include "module.h"
 #include "optimizer.h"
+#include "script.h"
 #include "torch_version.h"
 
 using namespace mirai_torch;
@@ -69,6 +71,7 @@ static mirai_value *run_module_new(mirai_job *, const mirai_value *args, void *)
 static mirai_value *run_forward(mirai_job *, const mirai_value *args, void *)
 {
     clear_detail();
+    c10::AutoGradMode no_graph(false); /* it could not travel */
     mirai_value *result = nullptr;
     mirai_status status =
         mirai_torch_module_forward(mirai_value_get(args, "module"), argument(args, "inputs"), &result);
@@ -78,11 +81,10 @@ static mirai_value *run_forward(mirai_job *, const mirai_value *args, void *)
 static mirai_value *run_script(mirai_job *, const mirai_value *args, void *)
 {
     clear_detail();
-    mirai_value *result = nullptr;
-    mirai_status status = mirai_torch_script(mirai_value_string(mirai_value_get(args, "source")),
-                                             mirai_value_string(mirai_value_get(args, "name")),
-                                             argument(args, "args"), &result);
-    return status == MIRAI_OK ? result : nullptr;
+    return attempt_value([&] {
+        return call_script(mirai_value_string(mirai_value_get(args, "source")),
+                           mirai_value_string(mirai_value_get(args, "name")), mirai_value_get(args, "args"), true);
+    });
 }
 
 static mirai_value *run_optim(mirai_job *, const mirai_value *args, void *)

@@ -1,0 +1,231 @@
+/*
+ * wire: tensors through a message: every dtype and layout, and what they share.
+ */
+#include <stdio.h>
+
+#include "message_trip.h"
+
+#include "message.h"
+
+static const char *const dtypes[] = {"bool",    "int8",    "int16",  "int32",     "int64",     "uint8",
+                                     "float16", "float32", "float64", "bfloat16", "complex32", "complex64",
+                                     "complex128"};
+/* Of a tensor of 24 elements: each is another way to lie in memory. */
+static const char *const layouts[] = {
+    "x",
+    "x.reshape([2, 3, 4])",
+    "x.reshape([2, 3, 4]).permute([2, 0, 1])",
+    "x.reshape([4, 6])[1:3]",
+    "x.reshape([4, 6])[:, 1:2]",
+    "x.reshape([4, 6])[:, ::3]",
+    "x[3]",
+    "x[20:20]",
+    "x.reshape([1, 24]).expand([5, 24])",
+    "x[2:3].expand([7])",
+    "x.unfold(0, 4, 2)",
+    "x.reshape([1, 2, 3, 4]).contiguous(memory_format=torch.channels_last)",
+    "x.new_empty([0, 3])",
+};
+
+static void test_wire__keeps_every_dtype_and_layout(void **state)
+{
+    (void)state;
+    const int64_t length = 24;
+    char elements[24 * 16], expression[128];
+    for (size_t i = 0; i < sizeof elements; i++) elements[i] = (char)(i % 7 == 0);
+    for (size_t d = 0; d < sizeof dtypes / sizeof *dtypes; d++) {
+        mirai_dtype dtype = 1;
+        while (strcmp(mirai_dtype_text(dtype), dtypes[d]) != 0) dtype++;
+        mirai_value *x = mirai_torch_tensor(dtype, 1, &length, elements);
+        for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
+            (void)snprintf(expression, sizeof expression, "%s", layouts[i]);
+            mirai_value *sent = evaluate(expression, x), *came = trip(mirai_value_ref(sent));
+            assert_int_equal(mirai_torch_dtype(came), dtype);
+            if (!mirai_value_equal(sent, came)) fail_msg("%s of %s", layouts[i], dtypes[d]);
+            mirai_value_release(came);
+            mirai_value_release(sent);
+        }
+        mirai_value_release(x);
+    }
+}
+
+/* Strides are kept unless a view with large gaps was packed. */
+static void test_wire__keeps_strides(void **state)
+{
+    (void)state;
+    mirai_value *x = mirai_torch_arange(MIRAI_DTYPE_FLOAT32, 0, 24, 1);
+    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
+        if (strstr(layouts[i], "::3") || strstr(layouts[i], "1:2]")) continue;
+        mirai_value *sent = evaluate(layouts[i], x), *came = trip(mirai_value_ref(sent));
+        assert_same_tensor(sent, came);
+        mirai_value_release(came);
+        mirai_value_release(sent);
+    }
+    mirai_value_release(x);
+}
+
+static void test_wire__what_arrives_can_be_written_and_resized(void **state)
+{
+    (void)state;
+    mirai_value *came = trip(mirai_torch_arange(MIRAI_DTYPE_INT64, 0, 8, 1));
+    mirai_value *copy = mirai_value_ref(came);
+    mirai_value *written = evaluate("x.mul_(2)", came);
+    assert_true(number_of("x.sum()", copy) == 56);
+    mirai_value *grown = evaluate("x.resize_([100]).fill_(1)", came);
+    assert_true(number_of("x.sum()", copy) == 100);
+    mirai_value_release(grown);
+    mirai_value_release(written);
+    mirai_value_release(copy);
+    mirai_value_release(came);
+}
+
+static void test_wire__two_receivers_share_nothing(void **state)
+{
+    (void)state;
+    mirai_value *x = mirai_torch_arange(MIRAI_DTYPE_INT64, 0, 100000, 1), *first = NULL, *second = NULL;
+    mirai__segment *segment = NULL;
+    assert_ok(mirai__encode(x, NULL, MIRAI__ENCODE_COPY, &segment));
+    mirai_value_release(evaluate("x.zero_()", x)); /* after sending: not seen */
+    assert_ok(mirai__decode(segment, NULL, &mirai__limits_local, &first));
+    mirai_value_release(evaluate("x.add_(1)", first));
+    assert_ok(mirai__decode(segment, NULL, &mirai__limits_local, &second));
+    assert_true(number_of("x.sum()", first) == 5000050000.0);
+    assert_true(number_of("x.sum()", second) == 4999950000.0);
+    mirai__segment_release(segment);
+    mirai_value_release(first);
+    mirai_value_release(second);
+    mirai_value_release(x);
+}
+
+static mirai_value *send_three(const char *second, const char *third)
+{
+    mirai_value *x = mirai_torch_arange(MIRAI_DTYPE_FLOAT32, 0, 24, 1);
+    return trip(mirai_list_of(mirai_value_ref(x), evaluate(second, x), evaluate(third, x), x, MIRAI_END));
+}
+
+static void test_wire__keeps_shared_storage_and_identity(void **state)
+{
+    (void)state;
+    mirai_value *came = send_three("x[0:2]", "x.reshape([4, 6]).t()");
+    mirai_value_release(evaluate("x.add_(100)", mirai_value_item(came, 0)));
+    assert_true(number_of("x[1]", mirai_value_item(came, 1)) == 101);
+    assert_true(number_of("x[1, 1]", mirai_value_item(came, 2)) == 107);
+    assert_ptr_equal(mirai_torch_data(mirai_value_item(came, 0)), mirai_torch_data(mirai_value_item(came, 1)));
+    assert_ok(mirai_torch_set_requires_grad(mirai_value_item(came, 0), 1));
+    assert_int_equal(mirai_torch_requires_grad(mirai_value_item(came, 3)), 1); /* one object, twice */
+    assert_int_equal(mirai_torch_requires_grad(mirai_value_item(came, 1)), 0);
+    mirai_value_release(came);
+
+    /* another dtype on the same memory */
+    came = send_three("torch.view_as_complex(x.reshape([12, 2]))[1:]", "x.detach()");
+    assert_int_equal(mirai_torch_dtype(mirai_value_item(came, 1)), MIRAI_DTYPE_COMPLEX64);
+    assert_true((char *)mirai_torch_data(mirai_value_item(came, 0)) + 8 == mirai_torch_data(mirai_value_item(came, 1)));
+    assert_true(mirai_value_equal(mirai_value_item(came, 0), mirai_value_item(came, 2)));
+    mirai_value_release(came);
+}
+
+static void test_wire__sends_no_more_than_a_view_needs(void **state)
+{
+    (void)state;
+    const int64_t size = 1 << 20;
+    static const char *const views[] = {"x[5:9]", "x.reshape([1024, 1024])[:, 3]", "x.reshape([1024, 1024])[7, ::512]"};
+    mirai_value *x = mirai_torch_zeros(MIRAI_DTYPE_FLOAT64, 1, &size);
+    for (size_t i = 0; i < sizeof views / sizeof *views; i++) {
+        mirai__segment *segment = NULL;
+        mirai_value *view = evaluate(views[i], x);
+        assert_ok(mirai__encode(view, NULL, 0, &segment));
+        assert_true(mirai__segment_size(segment) < (size_t)32 << 10);
+        mirai__segment_release(segment);
+        mirai_value_release(view);
+    }
+    mirai_value_release(x);
+}
+
+static void test_wire__keeps_requires_grad_of_leaves(void **state)
+{
+    (void)state;
+    mirai_value *leaf = mirai_torch_arange(MIRAI_DTYPE_FLOAT32, 0, 4, 1), *came, *other;
+    assert_ok(mirai_torch_set_requires_grad(leaf, 1));
+    mirai_value *derived = evaluate("(x * 2)", leaf);
+    assert_fails(trip_send(mirai_value_ref(derived)), MIRAI_E_HOOK, "mirai_torch_detach()");
+    assert_ok(mirai_torch_detach(derived, &other));
+    came = trip(mirai_list_of(leaf, other, MIRAI_END));
+    assert_int_equal(mirai_torch_requires_grad(mirai_value_item(came, 0)), 1);
+    assert_int_equal(mirai_torch_requires_grad(mirai_value_item(came, 1)), 0);
+    mirai_value *sum = evaluate("(x * x).sum()", mirai_value_item(came, 0));
+    assert_ok(mirai_torch_backward(sum));
+    mirai_value_release(sum);
+    mirai_value_release(came);
+    mirai_value_release(derived);
+}
+
+static void test_wire__carries_lazy_conjugation_and_negation(void **state)
+{
+    (void)state;
+    mirai_value *x = evaluate("torch.complex(torch.arange(4.0), torch.arange(4.0) + 1.0)", NULL);
+    static const char *const views[] = {"x.conj()", "torch.imag(x.conj())", "x.conj()[::3]", "torch.imag(x.conj())[1:3]"};
+    for (size_t i = 0; i < sizeof views / sizeof *views; i++) {
+        mirai_value *sent = evaluate(views[i], x), *came = trip(mirai_value_ref(sent));
+        assert_true(mirai_value_equal(sent, came));
+        mirai_value_release(came);
+        mirai_value_release(sent);
+    }
+    /* beside what it shares memory with, it goes on sharing */
+    mirai_value *came = trip(mirai_list_of(mirai_value_ref(x), evaluate("x.conj()", x), MIRAI_END));
+    mirai_value_release(evaluate("x.zero_()", mirai_value_item(came, 0)));
+    assert_true(number_of("torch.imag(x).sum()", mirai_value_item(came, 1)) == 0);
+    mirai_value_release(came);
+    mirai_value_release(x);
+}
+
+static void test_wire__refuses_what_is_not_dense(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *expression, *words;
+    } others[] = {
+        {"torch.eye(3).to_sparse()", "sparse (COO)"},
+        {"torch.eye(3).to_sparse_csr()", "sparse (CSR)"},
+        {"torch.ones([2, 2]).to_mkldnn()", "MKL-DNN"},
+        {"torch.ones([2], device='meta')", "meta"},
+        {"torch.quantize_per_tensor(torch.ones([2]), 0.5, 0, torch.qint8)", "quantised"},
+        {"torch.quantize_per_channel(torch.ones([2, 2]), torch.ones([2]), torch.zeros([2]), 0, torch.quint8)",
+         "quantised"},
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        mirai_value *tensor = evaluate(others[i].expression, NULL);
+        assert_fails(trip_send(mirai_list_of(tensor, mirai_torch_tensor_of(mirai_int(1)), MIRAI_END)), MIRAI_E_HOOK,
+                     others[i].words);
+    }
+}
+
+static void test_wire__keeps_thousands_apart(void **state)
+{
+    (void)state;
+    mirai_value *items[3000];
+    for (int64_t i = 0; i < 3000; i++) items[i] = mirai_torch_tensor_of(mirai_int(i));
+    mirai_value *came = trip(mirai_list(items, 3000));
+    for (int64_t i = 0; i < 3000; i++) {
+        double number;
+        assert_ok(mirai_torch_item(mirai_value_item(came, (size_t)i), &number));
+        assert_true(number == (double)i);
+    }
+    mirai_value_release(came);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_wire__keeps_every_dtype_and_layout),
+        cmocka_unit_test(test_wire__keeps_strides),
+        cmocka_unit_test(test_wire__what_arrives_can_be_written_and_resized),
+        cmocka_unit_test(test_wire__two_receivers_share_nothing),
+        cmocka_unit_test(test_wire__keeps_shared_storage_and_identity),
+        cmocka_unit_test(test_wire__sends_no_more_than_a_view_needs),
+        cmocka_unit_test(test_wire__keeps_requires_grad_of_leaves),
+        cmocka_unit_test(test_wire__carries_lazy_conjugation_and_negation),
+        cmocka_unit_test(test_wire__refuses_what_is_not_dense),
+        cmocka_unit_test(test_wire__keeps_thousands_apart),
+    };
+    return cmocka_run_group_tests(tests, trip_setup, NULL);
+}
