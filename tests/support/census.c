@@ -26,6 +26,16 @@ size_t story_descriptors(void)
     return count > 0 ? count - 1 : 0; /* less the one that reads the folder */
 }
 
+static bool has_at_most(void *context)
+{
+    return story_descriptors() <= *(size_t *)context;
+}
+
+bool story_until_descriptors(size_t most)
+{
+    return story_until(has_at_most, &most);
+}
+
 size_t story_threads(void)
 {
     return count_entries("/proc/self/task");

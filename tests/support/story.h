@@ -76,6 +76,8 @@ size_t story_file_size(const char *path);    /* 0: no file */
 /* ---- census ---- */
 
 size_t story_descriptors(void); /* open in this process */
+/* Until no more than so many are open: NNG closes some on threads of its own, a moment later. */
+bool story_until_descriptors(size_t most);
 size_t story_threads(void);     /* of this process */
 int64_t story_rss_kib(void);    /* resident memory */
 /* Processes that descend from one, by walking /proc; returns how many there are, fills up to `most`. */
