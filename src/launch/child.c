@@ -25,14 +25,14 @@
 
 enum { FILES = 4 };
 
-static int set_attributes(posix_spawnattr_t *attributes)
+static int set_attributes(posix_spawnattr_t *attributes, pid_t group)
 {
     sigset_t all, none;
     (void)sigfillset(&all);
     (void)sigemptyset(&none);
     int error = posix_spawnattr_setflags(
         attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    if (error == 0) error = posix_spawnattr_setpgroup(attributes, 0);
+    if (error == 0) error = posix_spawnattr_setpgroup(attributes, group);
     if (error == 0) error = posix_spawnattr_setsigmask(attributes, &none);
     if (error == 0) error = posix_spawnattr_setsigdefault(attributes, &all);
     return error;
@@ -67,7 +67,7 @@ static int spawn_with(const mirai__child *child, const char *path, const int *fi
     if (error != 0) return error;
     error = posix_spawn_file_actions_init(&actions);
     if (error == 0) {
-        error = set_attributes(&attributes);
+        error = set_attributes(&attributes, child->group);
         if (error == 0) error = set_files(&actions, child, files);
         if (error == 0)
             error = posix_spawn(pid, path, &actions, &attributes, (char *const *)child->argv,

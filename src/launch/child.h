@@ -1,7 +1,7 @@
 /*
- * child: starting any process of ours: own process group, default signals, empty mask, and no
- * descriptor but those given. By posix_spawn, so without a copy of our memory; from any thread;
- * under no lock.
+ * child: starting any process of ours: own process group or a given one, default signals, empty
+ * mask, and no descriptor but those given. By posix_spawn, so without a copy of our memory; from
+ * any thread; under no lock.
  */
 #ifndef MIRAI__CHILD_H
 #define MIRAI__CHILD_H
@@ -13,6 +13,7 @@ typedef struct mirai__child {
     const char *const *argv;  /* ended by NULL */
     char *const *environment; /* ended by NULL */
     const char *directory;    /* NULL: as this process */
+    pid_t group;              /* to join; 0: one of its own */
     int files[4]; /* borrowed; what becomes descriptor 0 to 3; -1: /dev/null, and for 3 nothing */
 } mirai__child;
 

@@ -16,12 +16,6 @@
 #define P_PIDFD 3
 #endif
 
-void mirai__process_kill(const mirai__process *process, int signal)
-{
-    /* Once it is reaped, its number may be another's. */
-    if (process->pid > 1 && !process->reaped) (void)kill(-process->pid, signal);
-}
-
 static bool is_dead(const mirai__process *process)
 {
     struct pollfd poll_fd = {.fd = process->pidfd, .events = POLLIN};
@@ -35,6 +29,20 @@ static int wait_now(const mirai__process *process, siginfo_t *info, int options)
     if (process->by_thread)
         return waitid(P_PID, (id_t)process->pid, info, WEXITED | WNOHANG | options);
     return waitid(P_PIDFD, (id_t)process->pidfd, info, WEXITED | WNOHANG | options);
+}
+
+/* Once it is reaped, by whomever, its number may be another's. */
+static bool has_number(const mirai__process *process)
+{
+    siginfo_t info;
+    if (process->pid <= 1 || process->reaped || process->is_gone) return false;
+    return wait_now(process, &info, WNOWAIT) == 0 || errno != ECHILD;
+}
+
+void mirai__process_kill(const mirai__process *process, int signal)
+{
+    if (!has_number(process)) return;
+    if (kill(-process->pid, signal) != 0 && errno == ESRCH) (void)kill(process->pid, signal);
 }
 
 mirai_status mirai__process_reap(mirai__process *process, mirai__death *out)
@@ -58,6 +66,14 @@ mirai_status mirai__process_reap(mirai__process *process, mirai__death *out)
     else
         out->signal = info.si_status;
     return MIRAI_OK;
+}
+
+void mirai__process_stop(mirai__process *process, mirai__death *out)
+{
+    struct pollfd dead = {.fd = process->pidfd, .events = POLLIN};
+    mirai__process_kill(process, SIGKILL);
+    while (mirai__process_reap(process, out) == MIRAI_E_AGAIN) (void)poll(&dead, 1, -1);
+    mirai__process_close(process);
 }
 
 void mirai__process_close(mirai__process *process)

@@ -42,11 +42,13 @@ typedef struct mirai__process {
 
 /* E_NOENT: the command does not exist (found before or by the spawn); E_PERMISSION, E_NOFILES, E_NOMEM, E_SYSTEM. */
 mirai_status mirai__spawn_process(const mirai__spawn *spawn, mirai__process *out);
-/* Send a signal to the whole group; harmless when it is dead. */
+/* Send a signal to the group that it leads, or if it leads none to it alone; harmless when it is dead. */
 void mirai__process_kill(const mirai__process *process, int signal);
 /* MIRAI_OK when it is dead (reaped by this, after what is left of its group was killed), E_AGAIN when not. */
 mirai_status mirai__process_reap(mirai__process *process, mirai__death *out);
 void mirai__process_close(mirai__process *process); /* closes descriptors */
+/* Kill, wait for the end, reap, close. */
+void mirai__process_stop(mirai__process *process, mirai__death *out);
 /* "killed by signal 9 (SIGKILL)", "exited with status 3", "exited, but the host program reaped it": into out. */
 void mirai__death_text(const mirai__death *death, char *out, size_t size);
 const char *mirai__signal_name(int signal); /* "SIGKILL"; NULL when unknown */

@@ -89,7 +89,7 @@ mirai_status mirai__watch(pid_t pid, mirai__process *out)
     *out = (mirai__process){.pid = pid, .pidfd = -1, .output_fd = -1};
     mirai_status status = open_fd(out);
     if (status == MIRAI_OK) return MIRAI_OK;
-    (void)kill(-pid, SIGKILL);
+    if (kill(-pid, SIGKILL) != 0) (void)kill(pid, SIGKILL);
     wait_for(pid, 0);
     mirai__process_close(out);
     *out = (mirai__process){.pid = 0, .pidfd = -1, .output_fd = -1};

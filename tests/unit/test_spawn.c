@@ -329,6 +329,31 @@ static void test_spawn__reaping_leaves_nothing_of_the_group(void **state)
     mirai__process_close(&process);
 }
 
+/* Its number is not ours any more, though here nobody else has it yet. */
+static void test_spawn__one_that_others_reaped_is_not_signalled(void **state)
+{
+    (void)state;
+    const char *const command[] = {"sh", "-c", "sleep 1000 & exit 4", NULL};
+    int fd = any_socket();
+    const mirai__spawn spawn = {.command = command, .socket = fd};
+    mirai__process process;
+    mirai__death death;
+    assert_int_equal(mirai__spawn_process(&spawn, &process), MIRAI_OK);
+    (void)close(fd);
+    assert_int_equal(waitpid(process.pid, NULL, 0), process.pid);
+    mirai__process_kill(&process, SIGKILL);
+    process.is_gone = true;
+    mirai__process_kill(&process, SIGKILL);
+    process.is_gone = false;
+    struct pollfd held = {.fd = process.output_fd, .events = POLLIN};
+    assert_int_equal(poll(&held, 1, 50), 0); /* the grandchild has it still */
+    assert_int_equal(kill(-process.pid, SIGKILL), 0);
+    wait_readable(process.output_fd);
+    assert_int_equal(mirai__process_reap(&process, &death), MIRAI_OK);
+    assert_false(death.known);
+    mirai__process_close(&process);
+}
+
 static void test_spawn__host_that_reaps_all(void **state)
 {
     (void)state;
@@ -494,6 +519,7 @@ int main(void)
         cmocka_unit_test(test_spawn__signals_are_as_at_login),
         cmocka_unit_test(test_spawn__kill_reaches_the_whole_group),
         cmocka_unit_test(test_spawn__reaping_leaves_nothing_of_the_group),
+        cmocka_unit_test(test_spawn__one_that_others_reaped_is_not_signalled),
         cmocka_unit_test(test_spawn__host_that_reaps_all),
         cmocka_unit_test(test_spawn__missing_library_is_named),
         cmocka_unit_test(test_spawn__from_many_threads),
