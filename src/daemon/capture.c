@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "detail.h"
 #include "fault.h"
+#include "guard.h"
 
 enum { INPUT, OUTPUT, ERROR, PROCESS, WAKE, WATCHED };
 enum { READ_SIZE = 65536 };
@@ -21,6 +22,7 @@ enum { READ_SIZE = 65536 };
 /* fds[INPUT..ERROR] are our ends of the pipes: closed, and -1, when done with. */
 typedef struct running {
     mirai__capture *capture;
+    mirai__guard guard; /* of the group that the process is in */
     mirai__process process;
     int fds[3], theirs[3];
     size_t written;
@@ -55,6 +57,8 @@ static mirai_status begin(running *running)
     MIRAI_TRY(open_pipe(running, ERROR));
     for (int i = 0; i < 3; i++) capture->child.files[i] = running->theirs[i];
     capture->child.files[3] = -1;
+    MIRAI_TRY(mirai__guard_start(&running->guard));
+    capture->child.group = running->guard.process.pid;
     mirai_status status = mirai__child_start(&capture->child, &running->process);
     for (int i = 0; i < 3; i++) close_fd(&running->theirs[i]);
     return status;
@@ -144,14 +148,8 @@ static mirai_status step(running *running, int *how)
 
 static void end(running *running)
 {
-    mirai__process *process = &running->process;
-    if (process->pid != 0) {
-        mirai__process_kill(process, SIGKILL);
-        struct pollfd dead = {.fd = process->pidfd, .events = POLLIN};
-        while (mirai__process_reap(process, &running->capture->death) == MIRAI_E_AGAIN)
-            (void)poll(&dead, 1, -1);
-        mirai__process_close(process);
-    }
+    mirai__guard_end(&running->guard);
+    if (running->process.pid != 0) mirai__process_stop(&running->process, &running->capture->death);
     for (int i = 0; i < 3; i++) {
         close_fd(&running->fds[i]);
         close_fd(&running->theirs[i]);
@@ -161,6 +159,7 @@ static void end(running *running)
 mirai_status mirai__capture_run(mirai__capture *capture, int *how)
 {
     running running = {.capture = capture,
+                       .guard = {.tie = -1},
                        .process = {.pid = 0, .pidfd = -1, .output_fd = -1},
                        .fds = {-1, -1, -1},
                        .theirs = {-1, -1, -1}};

@@ -11,7 +11,7 @@ enum { MIRAI__CAPTURE_ENDED = 1, MIRAI__CAPTURE_TIMED_OUT = 2, MIRAI__CAPTURE_WO
 
 typedef struct mirai__capture {
     /* given */
-    mirai__child child; /* its files are filled in here */
+    mirai__child child; /* its files and its group are filled in here */
     const uint8_t *input;
     size_t input_size; /* 0: standard input is empty */
     size_t limit;      /* bytes kept of each output; what follows is read and dropped */
@@ -24,8 +24,9 @@ typedef struct mirai__capture {
 } mirai__capture;
 
 /* Returns when the process has ended and its outputs are at their end, or when it had to be
- * stopped: then its group is killed, and nothing waits for what has left the group. *how is one of
- * MIRAI__CAPTURE_*. */
+ * stopped. Either way what is left of its group is killed; nothing waits for what has left the
+ * group. When this process ends first, however it does, the group is killed too (guard.h). *how is
+ * one of MIRAI__CAPTURE_*. */
 mirai_status mirai__capture_run(mirai__capture *capture, int *how);
 
 #endif

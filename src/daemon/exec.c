@@ -1,6 +1,7 @@
 /*
  * exec: the built-in function mirai.exec: a command line as a task. Runs on the daemon's main
- * thread; a cancel wakes it through an eventfd.
+ * thread; a cancel wakes it through an eventfd. The command never outlives the daemon (guard.h),
+ * unless it leaves its process group; it needs /bin/sh for that.
  *
  * Arguments: a dict of "command" (list of strings), and where wanted "input" (string or bytes),
  * "env" (dict of strings, added to the environment), "directory", "timeout_ms", "output_limit"

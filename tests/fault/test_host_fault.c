@@ -13,14 +13,19 @@
 
 static const char *program;
 
-/* What the host of this test does until it is killed. Its arguments: "host", a file for each of two jobs, "ready". */
+/* What the host of this test does until it is killed. Its arguments: "host", a file for each of three jobs. */
 static int be_host(char **argv)
 {
+    char script[256];
+    (void)snprintf(script, sizeof script, "sleep 54321 & sleep 54322 & echo $$ >%s; wait", argv[4]);
     mirai_pool *pool;
-    mirai_task *tasks[2];
+    mirai_task *tasks[3];
     MIRAI_EXIT_IF(mirai_pool_open(&pool, "host", 4, NULL));
     MIRAI_EXIT_IF(mirai_pool_submit(pool, &tasks[0], "breed", mirai_string(argv[2]), NULL));
     MIRAI_EXIT_IF(mirai_pool_submit(pool, &tasks[1], "spin", mirai_string(argv[3]), NULL));
+    mirai_value *command = mirai_list_of(mirai_string("sh"), mirai_string("-c"), mirai_string(script), MIRAI_END);
+    MIRAI_EXIT_IF(
+        mirai_pool_submit(pool, &tasks[2], "mirai.exec", mirai_dict_of("command", command, MIRAI_END), NULL));
     for (;;) { /* and some traffic */
         mirai_task *task;
         MIRAI_EXIT_IF(mirai_pool_submit(pool, &task, "echo", mirai_int(1), NULL));
@@ -69,28 +74,32 @@ static bool is_extinct(void *context)
     return true;
 }
 
-static pid_t start_host(const char *bred, const char *spins)
+/* What its jobs write. */
+static char bred[160], spins[160], executes[160];
+
+/* Returns when its jobs run. */
+static pid_t start_host(void)
 {
+    (void)snprintf(bred, sizeof bred, "%s", story_path("bred"));
+    (void)snprintf(spins, sizeof spins, "%s", story_path("spins"));
+    (void)snprintf(executes, sizeof executes, "%s", story_path("executes"));
     pid_t host = fork();
     assert_true(host >= 0);
     if (host == 0) {
-        (void)execl(program, program, "host", bred, spins, (char *)NULL);
+        (void)execl(program, program, "host", bred, spins, executes, (char *)NULL);
         _exit(127);
     }
+    assert_true(story_until_file(bred) && story_until_file(spins) && story_until_file(executes));
     return host;
 }
 
 static void check_end(int signal_number)
 {
     char socket_file[256] = "";
-    char bred[160], spins[160];
-    (void)snprintf(bred, sizeof bred, "%s", story_path("bred"));
-    (void)snprintf(spins, sizeof spins, "%s", story_path("spins"));
-    pid_t host = start_host(bred, spins);
-    assert_true(story_until_file(bred) && story_until_file(spins));
+    pid_t host = start_host();
     family family;
     family.count = story_descendants(host, family.pids, 31);
-    assert_true(family.count >= 5 && family.count <= 31); /* four daemons and a child of a job */
+    assert_true(family.count >= 8 && family.count <= 31); /* four daemons, a child of a job, a command's three */
     family.pids[family.count++] = (pid_t)story_read_number(bred);
     const char *transport = getenv("MIRAI_TRANSPORT");
     bool is_ipc = transport != NULL && strcmp(transport, "ipc") == 0;
@@ -123,11 +132,7 @@ static void test_host__ended_by_other_signals_leaves_nothing(void **state)
 static void test_host__stopped_daemons_leave_with_it(void **state)
 {
     (void)state;
-    char bred[160], spins[160];
-    (void)snprintf(bred, sizeof bred, "%s", story_path("bred"));
-    (void)snprintf(spins, sizeof spins, "%s", story_path("spins"));
-    pid_t host = start_host(bred, spins);
-    assert_true(story_until_file(bred) && story_until_file(spins));
+    pid_t host = start_host();
     family family;
     family.count = story_descendants(host, family.pids, 31);
     assert_int_equal(kill(host, SIGSTOP), 0); /* a host that is stopped has not died */
@@ -142,7 +147,7 @@ static void test_host__stopped_daemons_leave_with_it(void **state)
 int main(int argc, char **argv)
 {
     MIRAI_EXIT_IF(mirai_main(argc, argv, story_setup));
-    if (argc == 4 && strcmp(argv[1], "host") == 0) return be_host(argv);
+    if (argc == 5 && strcmp(argv[1], "host") == 0) return be_host(argv);
     program = "/proc/self/exe";
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_host__killed_leaves_nothing),

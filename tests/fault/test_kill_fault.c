@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,6 +125,50 @@ static void test_kill__takes_the_jobs_children_along(void **state)
     story_remove_files();
 }
 
+typedef struct family {
+    pid_t pids[16];
+    size_t count;
+} family;
+
+static bool is_extinct(void *context)
+{
+    const family *family = context;
+    for (size_t i = 0; i < family->count; i++)
+        if (story_is_alive(family->pids[i])) return false;
+    return true;
+}
+
+static void check_command_goes_with(int signal_number)
+{
+    char script[256];
+    const char *path = story_path("command");
+    (void)snprintf(script, sizeof script, "sleep 54321 & sleep 54322 & echo $$ >%s; wait", path);
+    mirai_pool *pool = story_open(1);
+    pid_t daemon = story_daemon_pid(pool, 0);
+    mirai_value *command = mirai_list_of(mirai_string("sh"), mirai_string("-c"), mirai_string(script), MIRAI_END);
+    mirai_task *task = story_submit(pool, "mirai.exec", mirai_dict_of("command", command, MIRAI_END));
+    assert_true(story_until_file(path));
+    family family;
+    family.count = story_descendants(daemon, family.pids, 16);
+    assert_true(family.count >= 3 && family.count <= 16);
+    int64_t began = story_now_ms();
+    assert_int_equal(kill(daemon, signal_number), 0);
+    (void)check_lost(task);
+    assert_true(story_until(is_extinct, &family));
+    assert_true(story_now_ms() - began < story_bound_ms(1000));
+    mirai_task_release(task);
+    story_close(pool);
+    story_remove_files();
+}
+
+static void test_kill__takes_the_command_of_exec_along(void **state)
+{
+    (void)state;
+    check_command_goes_with(SIGKILL);
+    check_command_goes_with(SIGABRT);
+    check_command_goes_with(SIGSEGV);
+}
+
 /* ---- under load ------------------------------------------------------------------------------ */
 
 typedef struct rain {
@@ -203,6 +248,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_kill__of_the_connection_only),
         cmocka_unit_test(test_kill__of_idle_daemons_is_mended),
         cmocka_unit_test(test_kill__takes_the_jobs_children_along),
+        cmocka_unit_test(test_kill__takes_the_command_of_exec_along),
         cmocka_unit_test(test_kill__under_load_resolves_each_task_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -254,6 +255,61 @@ static void test_exec__cancel_kills_the_group(void **state)
     (void)rmdir(path);
 }
 
+static void test_exec__a_command_may_signal_its_group(void **state)
+{
+    (void)state;
+    mirai_value *result = run_shell("trap 'echo done; exit' TERM; kill -TERM 0; echo not told");
+    assert_bytes(result, "stdout", "done\n");
+    mirai_value_release(result);
+    result = run_shell("sleep 1000 & kill -KILL 0");
+    assert_string_equal(mirai_value_string(mirai_value_get(result, "signal")), "SIGKILL");
+    mirai_value_release(result);
+}
+
+/* One that has left the group is stopped with the others, as far as it still is our child. */
+static void test_exec__a_command_in_a_group_of_its_own_is_stopped(void **state)
+{
+    (void)state;
+    mirai_value *result =
+        run(mirai_dict_of("command",
+                          mirai_list_of(mirai_string("timeout"), mirai_string("1000"),
+                                        mirai_string("sleep"), mirai_string("1000"), MIRAI_END),
+                          "timeout_ms", mirai_int(50), MIRAI_END));
+    assert_string_equal(mirai_value_class(result), "timed_out");
+    mirai_value_release(result);
+}
+
+static void check_left_by(int signal_number)
+{
+    char path[] = "/tmp/mirai-exec-XXXXXX", script[128], fifo[64], byte;
+    assert_non_null(mkdtemp(path));
+    (void)snprintf(fifo, sizeof fifo, "%s/fifo", path);
+    (void)snprintf(script, sizeof script, "exec 5>%s; sleep 54321 & echo >&5; sleep 54322", fifo);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    (void)fflush(NULL);
+    pid_t runner = fork();
+    if (runner == 0) {
+        mirai_value_release(run_shell(script));
+        _exit(0);
+    }
+    int fd = open(fifo, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(read(fd, &byte, 1), 1);
+    assert_int_equal(kill(runner, signal_number), 0);
+    assert_int_equal(waitpid(runner, NULL, 0), runner);
+    assert_int_equal(read(fd, &byte, 1), 0); /* the command and its child, which had it, are gone */
+    (void)close(fd);
+    (void)unlink(fifo);
+    (void)rmdir(path);
+}
+
+static void test_exec__nothing_outlives_whoever_runs_it(void **state)
+{
+    (void)state;
+    check_left_by(SIGKILL);
+    check_left_by(SIGABRT);
+    check_left_by(SIGTERM);
+}
+
 static void test_exec__every_failure_is_clean(void **state)
 {
     (void)state;
@@ -285,6 +341,9 @@ int main(void)
         cmocka_unit_test(test_exec__output_limit),
         cmocka_unit_test(test_exec__time_out_kills_the_group),
         cmocka_unit_test(test_exec__cancel_kills_the_group),
+        cmocka_unit_test(test_exec__a_command_may_signal_its_group),
+        cmocka_unit_test(test_exec__a_command_in_a_group_of_its_own_is_stopped),
+        cmocka_unit_test(test_exec__nothing_outlives_whoever_runs_it),
         cmocka_unit_test(test_exec__every_failure_is_clean),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
