@@ -52,7 +52,7 @@ class Rules(unittest.TestCase):
 
     def test_layout(self):
         good = {"CMakeLists.txt": "# file(GLOB\n", ".hidden": "", "src/CMakeLists.txt": "\n" * 150,
-                "build/CMakeCache.txt": ""}
+                "build-other/CMakeCache.txt": "", "build/bench.json": ""}
         # The lists that found() writes are themselves out of place there.
         self.assertEqual(len(self.found("layout", good)), 2)
         bad = {**good, "notes.txt": "", "docs/a.md": "", "src/CMakeLists.txt": "\n" * 151,

@@ -1,0 +1,59 @@
+#!/bin/sh
+# sh tests/bench/run.sh [--rounds N] [--json FILE] [--programs FOLDER] [--tiny]
+#
+# Builds in build-bench/ (Release), runs rounds of all programs in turn (5), prints a table of medians and writes
+# build/bench.json: a list with one object per figure. It takes some three minutes and wants the machine for itself.
+#   --programs FOLDER  does not build, but takes the programs from there
+#   --tiny             one round of tiny counts, which only shows that everything runs
+set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+here=$root/tests/bench
+rounds=5
+json=$root/build/bench.json
+programs=
+size=full
+while [ "$#" -gt 0 ]; do
+    case $1 in
+    --rounds) rounds=$2 && shift ;;
+    --json) json=$2 && shift ;;
+    --programs) programs=$2 && shift ;;
+    --tiny) size=tiny rounds=1 ;;
+    *)
+        echo "run.sh: unknown argument '$1'; there are --rounds, --json, --programs, --tiny" >&2
+        exit 1
+        ;;
+    esac
+    shift
+done
+
+if [ -z "$programs" ]; then
+    sh "$root/cmake/install-packages.sh" build test
+    cmake -S "$root" -B "$root/build-bench" -DCMAKE_BUILD_TYPE=Release -DMIRAICORE_TORCH=OFF >&2
+    cmake --build "$root/build-bench" --target bench --parallel "$(sh "$root/cmake/jobs.sh")" >&2
+    programs=$root/build-bench/tests/bench
+fi
+
+figures=$(mktemp)
+trap 'rm -f "$figures"' EXIT
+trap 'exit 130' INT TERM
+load=$(cut -d ' ' -f 1 /proc/loadavg)
+unset MIRAI_TRANSPORT # default settings
+round=1
+while [ "$round" -le "$rounds" ]; do
+    for program in yardsticks nng_yardstick roundtrip tasks payload idle; do
+        echo "round $round of $rounds: $program" >&2
+        "$programs/bench_$program" "$size" >>"$figures"
+    done
+    if command -v python3 >/dev/null 2>&1; then
+        echo "round $round of $rounds: peers" >&2
+        python3 -B "$here/peers.py" "$size" >>"$figures"
+    fi
+    round=$((round + 1))
+done
+
+processor=$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1)
+machine="${processor:-$(uname -m)}, $(getconf _NPROCESSORS_ONLN) processors, $(uname -s) $(uname -r)"
+mkdir -p "$(dirname "$json")"
+echo "$machine; load when it began: $load; $rounds rounds"
+awk -v machine="$machine" -v json="$json" -f "$here/report.awk" "$here/names.txt" "$figures"
+echo "written to $json"
