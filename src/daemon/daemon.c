@@ -79,6 +79,7 @@ static mirai_status fail_as_told(const mirai_daemon *daemon)
 
 mirai_status mirai__daemon_greet(mirai_daemon *daemon)
 {
+    MIRAI_TRY(mirai__enter());
     if (daemon->link == NULL) MIRAI_TRY(attach(daemon));
     MIRAI_TRY(send_hello(daemon));
     int64_t deadline = mirai__deadline(GREETING_MS);
@@ -128,7 +129,7 @@ void mirai__daemon_leave(mirai_daemon *daemon)
 
 void mirai_daemon_close(mirai_daemon *daemon)
 {
-    if (daemon == NULL) return;
+    if (daemon == NULL || mirai__forked()) return;
     mirai__daemon_leave(daemon);
     (void)pthread_mutex_lock(&daemon->lock);
     bool unasked = daemon->welcomed && !daemon->closing && daemon->status == MIRAI_OK;
@@ -146,9 +147,11 @@ void mirai_daemon_close(mirai_daemon *daemon)
 
 /* ---- jobs ---- */
 
-/* The next job that no one has taken. */
+/* The next job that no one has taken. None in a child that the job before has forked: there, locks
+ * may be held by nobody. */
 static mirai_status take(mirai_daemon *daemon, int64_t deadline, mirai_job **out)
 {
+    MIRAI_TRY(mirai__enter());
     mirai_status status = MIRAI_E_AGAIN;
     bool in_time = true;
     (void)pthread_mutex_lock(&daemon->lock);
@@ -174,9 +177,15 @@ static mirai_status take(mirai_daemon *daemon, int64_t deadline, mirai_job **out
 }
 
 /* End a job: takes job and result (NULL: there was no memory for one). The job is no longer present
- * when its result is sent, since the host may send the next one at once. */
+ * when its result is sent, since the host may send the next one at once. In a child that the job
+ * has forked nothing is sent: the connection is its parent's. */
 static mirai_status finish(mirai_daemon *daemon, mirai_job *job, mirai_value *result)
 {
+    if (mirai__forked()) {
+        mirai_value_release(result);
+        mirai__job_free(job);
+        return mirai__enter();
+    }
     mirai__job_watch(job, NULL, NULL);
     mirai__frame frame = {.kind = MIRAI__FRAME_RESULT};
     mirai_status encoded = MIRAI_OK;

@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "daemon_private.h"
 #include "detail.h"
@@ -13,10 +14,13 @@
 
 static _Noreturn void leave(mirai_daemon *daemon, const char *where, mirai_status status)
 {
-    if (daemon != NULL) mirai__daemon_leave(daemon);
+    bool is_copy = mirai__forked(); /* setup, or a function, returned in the child too */
+    if (daemon != NULL && !is_copy) mirai__daemon_leave(daemon);
     if (status == MIRAI_OK) exit(EXIT_SUCCESS);
-    (void)fprintf(stderr, "miraicore: a daemon leaves: %s: %s: %s\n", where,
+    (void)fprintf(stderr, "miraicore: %s leaves: %s: %s: %s\n",
+                  is_copy ? "a forked child of a daemon" : "a daemon", where,
                   mirai_status_text(status), mirai_error_detail());
+    if (is_copy) _exit(MIRAI__EXIT_FAULT); /* exit handlers are its parent's */
     exit(MIRAI__EXIT_FAULT);
 }
 

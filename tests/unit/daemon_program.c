@@ -3,11 +3,13 @@
  */
 #include "daemon_program.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "session.h"
@@ -71,6 +73,25 @@ static mirai_value *runs_for_ever(mirai_job *job, const mirai_value *args, void 
     (void)context;
     while (mirai_job_cancelled(job) < 2) (void)pause();
     return NULL;
+}
+
+static int status_of(pid_t pid)
+{
+    int how = 0;
+    while (waitpid(pid, &how, 0) < 0 && errno == EINTR) continue;
+    return WIFEXITED(how) ? WEXITSTATUS(how) : -WTERMSIG(how);
+}
+
+/* In the child too; the parent gives its exit status. */
+static mirai_value *returns_twice(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)job;
+    (void)args;
+    (void)context;
+    pid_t pid = fork();
+    if (pid != 0) return mirai_int(status_of(pid));
+    (void)alarm(60);
+    return mirai_string("of the child");
 }
 
 /* What a cancel hits. `present` is the job that runs now, 0 between jobs. */
@@ -151,12 +172,25 @@ mirai_status daemon_setup(void)
     MIRAI_TRY(mirai_function_register("gives.unsendable", gives_unsendable, NULL));
     MIRAI_TRY(mirai_function_register("asks", asks, NULL));
     MIRAI_TRY(mirai_function_register("starts.grandchild", starts_grandchild, NULL));
+    MIRAI_TRY(mirai_function_register("returns.twice", returns_twice, NULL));
     MIRAI_TRY(mirai_function_register("runs.for_ever", runs_for_ever, NULL));
     MIRAI_TRY(mirai_function_register("is.target", is_target, NULL));
     return mirai_function_register("counts.strays", counts_strays, NULL);
 }
 
 /* ---- a daemon that pulls ---- */
+
+/* How a child ends that closes its parent's daemon. */
+static mirai_value *close_in_child(mirai_daemon *daemon, mirai_job *job)
+{
+    pid_t pid = fork();
+    if (pid != 0) return mirai_int(status_of(pid));
+    (void)alarm(60);
+    int wrong = mirai_job_reply(job, mirai_null()) != MIRAI_E_FORKED;
+    wrong |= mirai_daemon_next(daemon, &job, 0) != MIRAI_E_FORKED;
+    mirai_daemon_close(daemon);
+    _exit(wrong);
+}
 
 static mirai_status pull_jobs(mirai_daemon *daemon)
 {
@@ -172,6 +206,8 @@ static mirai_status pull_jobs(mirai_daemon *daemon)
             (void)mirai_error_set(MIRAI_E_USER, "evaluation failed");
         else if (strcmp(mirai_job_function(job), "unsendable") == 0)
             result = gives_unsendable(job, args, NULL);
+        else if (strcmp(mirai_job_function(job), "close in child") == 0)
+            result = close_in_child(daemon, job);
         else if (strcmp(mirai_job_function(job), "leave") == 0)
             return MIRAI_OK; /* without a reply */
         mirai_status replied = mirai_job_reply(job, result);

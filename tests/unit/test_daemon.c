@@ -339,6 +339,40 @@ static void test_daemon__garbage_ends_it(void **state)
     assert_garbage_ends_it(garbage, sizeof garbage, "protocol violated");
 }
 
+/* ---- jobs that fork ---- */
+
+/* Child and parent share the connection; the host hears of the parent only. */
+static void assert_gives(host *host, const char *function, int64_t expected)
+{
+    mirai_value *result = host_run(host, function, mirai_null());
+    assert_int_equal(mirai_value_int_or(result, -1), expected);
+    mirai_value_release(result);
+    result = host_run(host, "mirai.echo", mirai_int(5));
+    assert_int_equal(mirai_value_int_or(result, 0), 5);
+    mirai_value_release(result);
+}
+
+static void test_daemon__forked_child_of_a_job_is_mute(void **state)
+{
+    (void)state;
+    host host;
+    mirai__death death;
+    host_start(&host, "");
+    host_welcome(&host);
+    assert_gives(&host, "returns.twice", 3); /* it left with a failure */
+    host_send(&host, MIRAI__FRAME_CLOSE, 0, 0, NULL);
+    char *text = host_await_death(&host, &death);
+    assert_non_null(strstr(text, "a forked child of a daemon leaves"));
+    mirai__free(text);
+    assert_int_equal(death.exit_status, 0);
+
+    host_start(&host, "pull");
+    host_welcome(&host);
+    assert_gives(&host, "close in child", 0);
+    assert_gives(&host, "returns.twice", 16); /* by the status of the program's own loop */
+    host_close(&host);
+}
+
 /* ---- pulling ---- */
 
 static void test_daemon__can_be_pulled(void **state)
@@ -432,6 +466,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_daemon__failing_setup_tells_why),
         cmocka_unit_test(test_daemon__breach_of_protocol_ends_it),
         cmocka_unit_test(test_daemon__garbage_ends_it),
+        cmocka_unit_test(test_daemon__forked_child_of_a_job_is_mute),
         cmocka_unit_test(test_daemon__can_be_pulled),
         cmocka_unit_test(test_daemon__by_address),
     };
