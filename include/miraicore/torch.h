@@ -103,7 +103,8 @@ MIRAI_API MIRAI_NODISCARD mirai_value *mirai_torch_tensor(mirai_dtype dtype, int
                                                           const int64_t *shape, const void *data);
 
 /**
- * A tensor with a copy of an array's elements; a bool, int or float gives a tensor of rank 0.
+ * A tensor with a copy of an array's elements; a bool, int or float gives a tensor of rank 0 and dtype BOOL,
+ * INT64 or FLOAT32.
  * @param value  taken, also on failure.
  * @return owned, release with mirai_value_release(); NULL for NULL, for a value of another type, for a
  *         dtype that libtorch lacks, or out of memory.
@@ -455,8 +456,8 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_torch_module_load(const char *path,
  * | "rmsprop" | lr 0.01, alpha 0.99, eps 1e-8, weight_decay 0, momentum 0, centered false             |
  *
  * @param kind     borrowed.
- * @param params   taken, also on failure; a dict of tensors (mirai_torch_module_parameters()), a list of
- *                 tensors, or a list of groups {params: ..., options of that group: ...}. Every tensor
+ * @param params   taken, also on failure; a module, a dict of tensors (mirai_torch_module_parameters()), a
+ *                 list of tensors, or a list of groups {params: ..., options of that group}. Every tensor
  *                 is a leaf and occurs once.
  * @param options  taken, also on failure; a dict; null for the defaults.
  * @return owned, release with mirai_value_release(); NULL on bad arguments or out of memory.

@@ -21,15 +21,23 @@ int trip_setup(void **state)
     return mirai_torch_register() == MIRAI_OK && mirai_torch_set_threads(1) == MIRAI_OK ? 0 : 1;
 }
 
+mirai_status trip_through(const mirai_value *value, mirai_value **came)
+{
+    mirai__segment *segment = NULL;
+    *came = NULL;
+    mirai_status status = mirai__encode(value, NULL, MIRAI__ENCODE_COPY, &segment);
+    if (status != MIRAI_OK) return status;
+    status = mirai__decode(segment, NULL, &mirai__limits_local, came);
+    mirai__segment_release(segment);
+    return status;
+}
+
 mirai_value *trip(mirai_value *value)
 {
-    assert_non_null(value);
-    mirai__segment *segment = NULL;
     mirai_value *came = NULL;
-    assert_ok(mirai__encode(value, NULL, MIRAI__ENCODE_COPY, &segment));
+    assert_non_null(value);
+    assert_ok(trip_through(value, &came));
     mirai_value_release(value);
-    assert_ok(mirai__decode(segment, NULL, &mirai__limits_local, &came));
-    mirai__segment_release(segment);
     return came;
 }
 

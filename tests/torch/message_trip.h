@@ -44,6 +44,8 @@ int trip_setup(void **state);
 
 /* Takes value; asserts that it comes through, and returns what came. */
 mirai_value *trip(mirai_value *value);
+/* Borrows value; the status of the whole way, *came is NULL on failure. */
+mirai_status trip_through(const mirai_value *value, mirai_value **came);
 /* Takes value; returns the status of sending it. */
 mirai_status trip_send(mirai_value *value);
 

@@ -5,6 +5,8 @@
 
 #include "message_trip.h"
 
+#include "fault.h"
+
 static mirai_value *new_net(void)
 {
     assert_ok(mirai_torch_manual_seed(11));
@@ -227,6 +229,29 @@ static void test_optimizer__has_groups(void **state)
                     "group 0 is no dict with \"params\"");
 }
 
+/* Each allocation of the core's fails in turn, in sending and in receiving all three classes. */
+static void test_optimizer__survives_a_lack_of_memory(void **state)
+{
+    (void)state;
+    mirai_value *net = new_net(), *came = NULL;
+    mirai_value *optimizer = mirai_torch_optimizer_new("adam", mirai_value_ref(net), mirai_null());
+    learn(net, optimizer, 0, 1);
+    mirai_value *sent = mirai_list_of(optimizer, net, mirai_torch_tensor_of(mirai_int(1)), MIRAI_END);
+    mirai_status status = MIRAI_E_NOMEM;
+    int64_t n = 0;
+    while (status != MIRAI_OK) {
+        mirai__fault_arm(++n, false);
+        status = trip_through(sent, &came);
+        mirai__fault_arm(0, false);
+        if (status != MIRAI_OK) assert_null(came);
+        assert_in_range(n, 1, 100000);
+    }
+    assert_true(n > 100);
+    assert_true(mirai_value_equal(sent, came));
+    mirai_value_release(came);
+    mirai_value_release(sent);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +261,7 @@ int main(void)
         cmocka_unit_test(test_optimizer__shares_parameters_with_the_module_beside_it),
         cmocka_unit_test(test_optimizer__prints_and_can_be_reached_into),
         cmocka_unit_test(test_optimizer__has_groups),
+        cmocka_unit_test(test_optimizer__survives_a_lack_of_memory),
     };
     return cmocka_run_group_tests(tests, trip_setup, NULL);
 }
