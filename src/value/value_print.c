@@ -7,10 +7,10 @@
  *       [0] id: 1                         and those that do not
  *       [1] id: 2
  *
- * Long strings, lists and dicts show both ends; below DEPTH_MAX levels only a count is shown; and a
- * whole text ends after some lines (value_text.c). So depth costs bounded stack, and a tree that
- * shares its branches a bounded time. Runs on the thread that prints, as do `print` and `size`
- * hooks; no lock.
+ * Long lists and dicts show both ends, long texts their beginning; below DEPTH_MAX levels only a
+ * count is shown; and a whole text ends after some lines (value_text.c). So depth costs bounded
+ * stack, and a tree that shares its branches a bounded time. Runs on the thread that prints, as do
+ * `print` and `size` hooks; no lock.
  */
 #include <string.h>
 
@@ -21,13 +21,14 @@
 
 #define DEPTH_MAX 24
 #define STRING_MAX 10000      /* bytes shown of a string on its own */
-#define STRING_INSIDE_MAX 500 /* and of one inside of another value */
+#define STRING_INSIDE_MAX 500 /* and of one inside of another value, of a key, of a class */
 #define BYTES_MAX 32
 #define LIST_MAX 20
 #define LIST_EDGE 6
 #define DICT_MAX 100
 #define DICT_EDGE 40
 #define KEY_ALIGN_MAX 24
+#define CLASSES_MAX 16
 
 /* After item i: the next one to show, when `edge` are shown at both ends of more than `most`. */
 static size_t next_shown(size_t i, size_t count, size_t most, size_t edge)
@@ -62,6 +63,13 @@ static void put_string(mirai_text *text, const mirai__string_node *node)
     }
     mirai__text_put_quoted(text, node->text, mirai__utf8_cut(node->text, most));
     mirai__text_printf(text, "... (%zu bytes)", node->size);
+}
+
+/* Unquoted, at most so many bytes of it. */
+static void put_beginning(mirai_text *text, const char *data, size_t size, size_t most)
+{
+    mirai__text_put_plain(text, data, size <= most ? size : mirai__utf8_cut(data, most));
+    if (size > most) mirai__text_printf(text, "... (%zu bytes)", size);
 }
 
 static void put_hex(mirai_text *text, const uint8_t *data, size_t size)
@@ -200,7 +208,9 @@ static void put_key(mirai_text *text, const char *key)
            ((unsigned char)key[plain] > 0x7f ||
             ((unsigned char)key[plain] > ' ' && !strchr("\"\\:[]{},|\x7f", key[plain]))))
         plain++;
-    if (size && plain == size)
+    if (size > STRING_INSIDE_MAX)
+        put_beginning(text, key, size, STRING_INSIDE_MAX);
+    else if (size && plain == size)
         mirai__text_put_plain(text, key, size);
     else
         mirai__text_put_quoted(text, key, size);
@@ -219,23 +229,36 @@ static size_t key_width(mirai_text *text, const char *key)
     return width;
 }
 
-/* The lines of a string, or of a list of strings, each after a bar: how traces and logs are read
- * best. */
+/* Each line after a bar; newlines at the end show nothing. */
+static void put_barred(mirai_text *text, const char *line, size_t size)
+{
+    const char *end = line + size;
+    while (end > line && end[-1] == '\n') end--;
+    for (const char *next; line; line = next) {
+        const char *newline = memchr(line, '\n', (size_t)(end - line));
+        next = newline ? newline + 1 : NULL;
+        mirai__text_puts(text, line == end ? "\n|" : "\n| ");
+        mirai__text_put_plain(text, line, (size_t)((newline ? newline : end) - line));
+    }
+}
+
+/* A string, or a list of strings: how traces and logs are read best. Of all of them together as
+ * much is shown as of one string. */
 static void put_lines(mirai_text *text, const mirai_value *value)
 {
     bool is_list = mirai_value_type(value) == MIRAI_TYPE_LIST;
-    size_t count = is_list ? mirai_value_count(value) : 1;
+    size_t count = is_list ? mirai_value_count(value) : 1, room = STRING_MAX;
     for (size_t i = 0; i < count && !mirai__text_is_full(text); i++) {
         const mirai_value *item = is_list ? mirai_value_item(value, i) : value;
-        const char *line = mirai_value_string(item);
-        const char *end = line + mirai_value_count(item);
-        while (end > line && end[-1] == '\n') end--;
-        for (const char *next; line; line = next) {
-            const char *newline = memchr(line, '\n', (size_t)(end - line));
-            next = newline ? newline + 1 : NULL;
-            mirai__text_puts(text, line == end ? "\n|" : "\n| ");
-            mirai__text_put_plain(text, line, (size_t)((newline ? newline : end) - line));
+        const char *string = mirai_value_string(item);
+        size_t size = mirai_value_count(item);
+        if (size > room) {
+            put_barred(text, string, mirai__utf8_cut(string, room));
+            mirai__text_puts(text, "\n| ... (cut here)");
+            return;
         }
+        put_barred(text, string, size);
+        room -= size;
     }
 }
 
@@ -307,22 +330,32 @@ static void put_entries(mirai_text *text, const mirai__dict_node *dict, bool in_
     }
 }
 
+static void put_classes(mirai_text *text, const mirai_value *classes)
+{
+    size_t shown = 0, count = mirai_value_count(classes);
+    for (size_t i = 0; i < count && !mirai__text_is_full(text); i++) {
+        const char *name = mirai_value_string(mirai_value_item(classes, i));
+        if (strcmp(name, "error") == 0) continue; /* as every error is */
+        mirai__text_puts(text, shown++ ? " < " : " [");
+        if (shown > CLASSES_MAX) {
+            mirai__text_printf(text, "... (%zu classes)", count);
+            break;
+        }
+        put_beginning(text, name, strlen(name), STRING_INSIDE_MAX);
+    }
+    mirai__text_puts(text, shown ? "]" : "");
+}
+
 static void put_error(mirai_text *text, const mirai_value *value)
 {
     const mirai__error_node *error = MIRAI__CONST_NODE(error, value);
-    size_t shown = 0;
     mirai__text_puts(text, "error");
-    for (size_t i = 0; i < mirai_value_count(error->classes); i++) {
-        const char *name = mirai_value_string(mirai_value_item(error->classes, i));
-        if (strcmp(name, "error") == 0) continue; /* as every error is */
-        mirai__text_puts(text, shown++ ? " < " : " [");
-        mirai__text_put_plain(text, name, strlen(name));
-    }
-    mirai__text_puts(text, shown ? "]" : "");
+    put_classes(text, error->classes);
     mirai__text_puts(text, ": ");
     text->indent +=
         4; /* more than the fields, so that further lines of the message are told from them */
-    mirai__text_put_plain(text, error->message, strlen(error->message));
+    if (!mirai__text_is_full(text))
+        put_beginning(text, error->message, strlen(error->message), STRING_MAX);
     text->indent -= 2;
     put_entries(text, MIRAI__CONST_NODE(dict, error->fields), true);
     text->indent -= 2;

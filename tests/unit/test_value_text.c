@@ -249,6 +249,54 @@ static void test_value_text__long_lists_and_dicts_are_abridged(void **state)
     mirai_value_release(dict);
 }
 
+static char *repeated(const char *unit, size_t count)
+{
+    size_t size = strlen(unit);
+    char *text = malloc(size * count + 1);
+    assert_non_null(text);
+    for (size_t i = 0; i < count; i++) memcpy(text + i * size, unit, size);
+    text[size * count] = '\0';
+    return text;
+}
+
+static void test_value_text__what_errors_show_is_bounded(void **state)
+{
+    (void)state;
+    enum { LONG = 1000000, CLASSES = 1000 };
+    char *word = repeated("ab", LONG / 2), *lines = repeated("a\n", LONG / 2), *text = NULL;
+    mirai_value *names[CLASSES];
+    for (size_t i = 0; i < CLASSES; i++) names[i] = mirai_string(i == 0 ? word : "more");
+    const char *keys[] = {"class", "code", "message", word, "log", "lines"};
+    mirai_value *items[] = {mirai_list(names, CLASSES),
+                            mirai_int(1),
+                            mirai_string(word),
+                            mirai_string(word),
+                            mirai_list_of(mirai_string(word), mirai_string(word), MIRAI_END),
+                            mirai_string(lines)};
+    mirai_value *error = mirai_error_of(mirai_dict(keys, items, 6));
+    assert_non_null(error);
+    assert_int_equal(mirai_value_format(error, &text), MIRAI_OK);
+    assert_in_range(strlen(text), 30000, 100000);
+    assert_non_null(strstr(text, "ab... (1000000 bytes) < more < "));
+    assert_non_null(strstr(text, "more < ... (1000 classes)]: abab"));
+    assert_non_null(strstr(text, "ab... (1000000 bytes)\n  code: "));
+    assert_non_null(strstr(text, "ab\n    | ... (cut here)\n"));
+    assert_non_null(strstr(text, "| a\n    | ... (cut here)\n"));
+    mirai_text_free(text);
+    mirai_value_release(error);
+
+    error = mirai_error(NULL, 1, "%s", lines); /* in a list: as much of its message as on its own */
+    error = mirai_list_of(error, mirai_error(NULL, 1, "%s", word), MIRAI_END);
+    assert_int_equal(mirai_value_format(error, &text), MIRAI_OK);
+    assert_in_range(strlen(text), 10000, 60000);
+    assert_non_null(strstr(text, "a\n        ... (1000000 bytes)"));
+    assert_non_null(strstr(text, "(cut here)"));
+    mirai_text_free(text);
+    mirai_value_release(error);
+    free(word);
+    free(lines);
+}
+
 static void test_value_text__arrays_have_a_header(void **state)
 {
     (void)state;
@@ -452,6 +500,7 @@ int main(void)
         cmocka_unit_test(test_value_text__large_arrays_show_their_ends),
         cmocka_unit_test(test_value_text__arrays_of_any_shape_stay_short),
         cmocka_unit_test(test_value_text__errors_tell_what_happened),
+        cmocka_unit_test(test_value_text__what_errors_show_is_bounded),
         cmocka_unit_test(test_value_text__depth_and_lines_are_bounded),
         cmocka_unit_test(test_value_text__survives_failed_allocations),
     };
