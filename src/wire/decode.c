@@ -289,6 +289,7 @@ mirai_status mirai__decode(mirai__segment *segment, mirai__hooks *overlay,
     const uint8_t *data = mirai_buffer_data(segment->body);
     mirai__cbor body = {data, data ? data + mirai_buffer_size(segment->body) : data};
     mirai_status status = mirai__decode_message(&all, body, segment->buffers, segment->count, 0);
+    if (all.said.status == MIRAI_OK) mirai__said_keep(&all.said, status); /* before any clean-up */
     if (status == MIRAI_OK) *out = all.stack[--all.height];
     while (all.height > 0) mirai_value_release(all.stack[--all.height]);
     for (size_t i = 0; i < all.hook_count; i++) mirai__hook_unref(all.hooks[i]);

@@ -392,10 +392,18 @@ static void test_message__allocation_failures_while_writing(void **state)
     mirai_value_release(value);
 }
 
-static void test_message__allocation_failures_while_reading(void **state)
+/* So many buffers that keeping track of them takes memory. */
+static mirai_value *many_arrays(void)
 {
-    (void)state;
-    mirai_value *value = sample(), *copy = NULL;
+    static const int64_t shape[] = {1000};
+    mirai_value *items[40];
+    for (size_t i = 0; i < 40; i++) items[i] = mirai_array(MIRAI_DTYPE_FLOAT64, 1, shape, NULL);
+    return mirai_list(items, 40);
+}
+
+static void check_failures_while_reading(mirai_value *value)
+{
+    mirai_value *copy = NULL;
     mirai__segment *segment = encoded(value, NULL);
     int live = things.live;
     mirai_status status = MIRAI_E_NOMEM;
@@ -410,9 +418,17 @@ static void test_message__allocation_failures_while_reading(void **state)
         assert_true(n < 1000);
     }
     assert_non_null(copy);
+    assert_true(mirai_value_count(copy) > 0);
     mirai_value_release(copy);
     mirai_value_release(value);
     mirai__segment_release(segment);
+}
+
+static void test_message__allocation_failures_while_reading(void **state)
+{
+    (void)state;
+    check_failures_while_reading(sample());
+    check_failures_while_reading(many_arrays());
 }
 
 #define MESSAGE_TEST(name) cmocka_unit_test_setup_teardown(test_message__##name, set_up, tear_down)
