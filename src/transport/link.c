@@ -33,14 +33,23 @@ struct mirai__link {
     int broken;        /* errno of the write that failed; 0: none */
 };
 
+/* Nothing is compressed on its way to this machine itself: a peer that does so is up to no good. */
+static mirai__limits limits_for(const mirai__channel *channel, const mirai__limits *limits)
+{
+    mirai__limits own = *limits;
+    own.compressed = limits->compressed && channel->off_host;
+    return own;
+}
+
 mirai__link *mirai__link_new(mirai__channel *channel, const mirai__limits *limits)
 {
     if (channel == NULL) {
         (void)mirai__fail(MIRAI_E_INVALID, "a link needs a channel");
         return NULL;
     }
+    mirai__limits own = limits_for(channel, limits);
     mirai__link *link = mirai__alloc_zero(1, sizeof *link);
-    mirai__frame_reader *reader = link == NULL ? NULL : mirai__frame_reader_new(limits);
+    mirai__frame_reader *reader = link == NULL ? NULL : mirai__frame_reader_new(&own);
     if (reader == NULL) {
         mirai__free(link);
         channel->ops->free(channel);
@@ -87,14 +96,16 @@ void mirai__link_shutdown(mirai__link *link)
 
 void mirai__link_limit(mirai__link *link, const mirai__limits *limits)
 {
-    mirai__frame_reader_limit(link->reader, limits);
+    mirai__limits own = limits_for(link->channel, limits);
+    mirai__frame_reader_limit(link->reader, &own);
 }
 
 /* ---- sending ---- */
 
 static mirai_status lost(int error)
 {
-    return mirai__fail(MIRAI_E_CONNRESET, "connection lost: %s", strerror(error));
+    (void)mirai__fail_errno(error, "connection lost");
+    return MIRAI_E_CONNRESET;
 }
 
 /* The next bytes of the queue as vectors; how many vectors, and how many bytes. */

@@ -1,6 +1,6 @@
 /*
- * Links over every maker of channels. Threads report by return values; assertions are made on the test's own
- * thread.
+ * Links over every maker of channels. Threads report by return values; assertions are made on the
+ * test's own thread.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -58,7 +58,8 @@ static mirai__frame make_frame(unsigned number, size_t body, const size_t *sizes
     mirai_buffer *buffers[8];
     if (body == 0) count = 0;
     for (size_t i = 0; i < count; i++) buffers[i] = patterned(sizes[i], number + 1 + (unsigned)i);
-    mirai__frame frame = {.kind = MIRAI__FRAME_JOB, .aux = -5, .task = number, .attempt = number + 1};
+    mirai__frame frame = {
+        .kind = MIRAI__FRAME_JOB, .aux = -5, .task = number, .attempt = number + 1};
     if (body > 0) frame.segment = mirai__segment_new(patterned(body, number), buffers, count);
     return frame;
 }
@@ -80,7 +81,8 @@ static bool is_frame(const mirai__frame *frame, unsigned number, size_t body, co
         !is_buffer(frame->segment->body, body, number))
         return false;
     for (size_t i = 0; i < count; i++)
-        if (!is_buffer(frame->segment->buffers[i], sizes[i], number + 1 + (unsigned)i)) return false;
+        if (!is_buffer(frame->segment->buffers[i], sizes[i], number + 1 + (unsigned)i))
+            return false;
     return true;
 }
 
@@ -121,8 +123,9 @@ static void test_link__carries_frames_of_all_sizes(void **state)
     assert_int_equal(pthread_create(&thread, NULL, receive_rounds, links.b), 0);
     for (unsigned i = 0; i < ROUNDS; i++) {
         mirai__frame frame = make_frame(i, BODIES[i / 6], BUFFERS, i % 6);
-        mirai_status status = i % 2 == 0 ? mirai__link_send(links.a, &frame)
-                                         : mirai__link_send_all(links.a, &frame, mirai__deadline(GUARD_MS));
+        mirai_status status =
+            i % 2 == 0 ? mirai__link_send(links.a, &frame)
+                       : mirai__link_send_all(links.a, &frame, mirai__deadline(GUARD_MS));
         mirai__frame_fini(&frame);
         assert_int_equal(status, MIRAI_OK);
     }
@@ -133,7 +136,8 @@ static void test_link__carries_frames_of_all_sizes(void **state)
     links_close(&links);
 }
 
-/* Moves what can be moved on both links, on one thread, as poll tells; false when nothing comes any more. */
+/* Moves what can be moved on both links, on one thread, as poll tells; false when nothing comes any
+ * more. */
 static bool turn(link_ends *links)
 {
     struct pollfd watched[2] = {
@@ -193,11 +197,13 @@ static void test_link__halves_share_nothing(void **state)
     mirai__frame in[2] = {0};
     mirai__link *link[2] = {links.a, links.b};
     for (int missing = 2; missing > 0;) {
-        struct pollfd watched[2] = {{.fd = mirai__link_fd(links.a), .events = in[0].segment ? 0 : POLLIN},
-                                    {.fd = mirai__link_fd(links.b), .events = in[1].segment ? 0 : POLLIN}};
+        struct pollfd watched[2] = {
+            {.fd = mirai__link_fd(links.a), .events = in[0].segment ? 0 : POLLIN},
+            {.fd = mirai__link_fd(links.b), .events = in[1].segment ? 0 : POLLIN}};
         assert_true(poll(watched, 2, GUARD_MS) > 0);
         for (int i = 0; i < 2; i++)
-            if (watched[i].revents & POLLIN && mirai__link_receive(link[i], &in[i]) == MIRAI_OK) missing--;
+            if (watched[i].revents & POLLIN && mirai__link_receive(link[i], &in[i]) == MIRAI_OK)
+                missing--;
     }
     void *done;
     assert_int_equal(pthread_join(a, &done), 0);
@@ -309,6 +315,38 @@ static void test_link__refuses_what_is_beyond_the_limits(void **state)
     mirai__frame_fini(&frame);
     mirai__frame_fini(&large);
     links_close(&links);
+}
+
+/* What the other end makes of a frame that this one compresses; `later`: its limits are set again.
+ */
+static mirai_status receive_compressed(channel_ends ends, bool off_host, bool later)
+{
+    enum { SIZE = 1 << 20 };
+    ends.a->off_host = true;
+    ends.b->off_host = off_host;
+    link_ends links = {.a = mirai__link_new(ends.a, &mirai__limits_local),
+                       .b = mirai__link_new(ends.b, &mirai__limits_local)};
+    if (later) mirai__link_limit(links.b, &mirai__limits_local);
+    mirai_buffer *zeros = mirai__buffer_alloc(SIZE);
+    memset(mirai__buffer_bytes(zeros), 0, SIZE);
+    mirai__buffer_freeze(zeros);
+    mirai__frame frame = make_frame(1, 0, NULL, 0), in = {0};
+    frame.segment = mirai__segment_new(zeros, NULL, 0);
+    assert_int_equal(mirai__link_send(links.a, &frame), MIRAI_OK);
+    mirai_status status = receive(links.b, &in);
+    mirai__frame_fini(&in);
+    mirai__frame_fini(&frame);
+    links_close(&links);
+    return status;
+}
+
+static void test_link__refuses_compression_on_one_host(void **state)
+{
+    channel_maker maker = maker_of(state);
+    for (int later = 0; later < 2; later++) {
+        assert_int_equal(receive_compressed(ends_open(maker), false, later), MIRAI_E_LIMIT);
+        assert_int_equal(receive_compressed(ends_open(maker), true, later), MIRAI_OK);
+    }
 }
 
 static void test_link__refuses_what_is_no_frame(void **state)
@@ -427,12 +465,16 @@ static void test_link__survives_failed_allocations(void **state)
     mirai__frame_fini(&frame);
 }
 
-#define ONE(name, maker) {"test_link__" #name "(" #maker ")", test_link__##name, NULL, NULL, &maker}
+#define ONE(name, maker)                                                                           \
+    {                                                                                              \
+        "test_link__" #name "(" #maker ")", test_link__##name, NULL, NULL, &maker                  \
+    }
 #define BATTERY(maker)                                                                             \
     ONE(carries_frames_of_all_sizes, maker), ONE(carries_large_buffers_both_ways, maker),          \
         ONE(halves_share_nothing, maker), ONE(keeps_a_burst_in_order, maker),                      \
         ONE(takes_frames_in_any_pieces, maker), ONE(refuses_what_is_beyond_the_limits, maker),     \
-        ONE(refuses_what_is_no_frame, maker), ONE(ends_in_mid_frame_when_the_peer_closes, maker),  \
+        ONE(refuses_compression_on_one_host, maker), ONE(refuses_what_is_no_frame, maker),         \
+        ONE(ends_in_mid_frame_when_the_peer_closes, maker),                                        \
         ONE(sending_to_a_peer_that_left_fails, maker), ONE(gives_up_at_the_deadline, maker),       \
         ONE(waits_for_whatever_comes_first, maker), ONE(survives_failed_allocations, maker)
 
