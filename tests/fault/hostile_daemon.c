@@ -240,38 +240,46 @@ static void answer_wrongly(int fd, const char *mode)
     }
 }
 
+/* What is sent after the welcome where one header and one byte say it all. */
+static const struct {
+    const char *mode;
+    header header;
+} later[] = {
+    {"huge_body", {.kind = KIND_RESULT, .task = 1, .attempt = 1, .body = UINT64_C(1) << 62}},
+    {"large_body", {.kind = KIND_RESULT, .task = 1, .attempt = 1, .body = UINT64_C(1) << 30}}, /* never sent */
+    {"job", {.kind = KIND_JOB, .task = 1, .attempt = 1, .body = 1}},
+    {"leave", {.kind = KIND_LEAVE}},
+};
+
+static void flood(int fd, const char *mode)
+{
+    header frame = {.kind = strcmp(mode, "pongs") == 0 ? KIND_PONG : KIND_RESULT};
+    frame.body = frame.kind == KIND_RESULT;
+    for (uint64_t i = 0; i < 100000; i++) {
+        frame.attempt = frame.task = frame.kind == KIND_RESULT ? i : 0;
+        if (!put_header(fd, &frame) || !put(fd, "\xf6", (size_t)frame.body)) break;
+    }
+}
+
 /* After it was welcomed. */
 static void lie_later(const char *mode, int fd, const uint8_t *token)
 {
-    header frame = {.kind = KIND_RESULT, .incarnation = 1, .task = 1, .attempt = 1, .body = 1};
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
+        if (strcmp(mode, later[i].mode) == 0) {
+            (void)(put_header(fd, &later[i].header) && put(fd, "\xf6", later[i].header.body > 0));
+            return;
+        }
     if (strcmp(mode, "noise_later") == 0) {
         shout(fd);
-    } else if (strcmp(mode, "huge_body") == 0) {
-        frame.body = UINT64_C(1) << 62;
-        (void)put_header(fd, &frame);
-    } else if (strcmp(mode, "large_body") == 0) { /* allowed, announced, and never sent */
-        frame.body = UINT64_C(1) << 30;
-        (void)put_header(fd, &frame);
     } else if (strcmp(mode, "large_buffers") == 0) {
+        header frame = {.kind = KIND_RESULT, .task = 1, .attempt = 1, .body = 1};
         frame.buffers = 1024 * 1024;
         frame.buffer_size = UINT64_C(1) << 40;
         (void)(put_header(fd, &frame) && put(fd, "\xf6", 1) && (shout(fd), true));
-    } else if (strcmp(mode, "foreign") == 0) {
-        for (uint64_t i = 0; i < 100000; i++) {
-            frame.attempt = frame.task = i;
-            if (!put_header(fd, &frame) || !put(fd, "\xf6", 1)) break;
-        }
-    } else if (strcmp(mode, "job") == 0) {
-        frame.kind = KIND_JOB;
-        (void)(put_header(fd, &frame) && put(fd, "\xf6", 1));
-    } else if (strcmp(mode, "pongs") == 0) {
-        frame = (header){.kind = KIND_PONG};
-        while (put_header(fd, &frame)) continue;
+    } else if (strcmp(mode, "foreign") == 0 || strcmp(mode, "pongs") == 0) {
+        flood(fd, mode);
     } else if (strcmp(mode, "hello_again") == 0) {
         (void)say_hello(fd, token, HELLO);
-    } else if (strcmp(mode, "leave") == 0) {
-        frame = (header){.kind = KIND_LEAVE};
-        (void)put_header(fd, &frame);
     } else if (strcmp(mode, "deaf") != 0) {
         answer_wrongly(fd, mode);
     }

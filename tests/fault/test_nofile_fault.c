@@ -48,7 +48,7 @@ static void test_nofile__opening_fails_at_every_limit(void **state)
     story_close(story_open(1));
     size_t open = story_descriptors(), tried = 0;
     mirai_pool_options options = MIRAI_POOL_OPTIONS_INIT;
-    options.start_timeout_ms = 5000;
+    options.start_timeout_ms = story_bound_ms(300);
     mirai_status status = MIRAI_E_NOFILES;
     for (rlim_t room = 0; room < 40 && status != MIRAI_OK; room++) {
         mirai_pool *pool = NULL;
