@@ -8,16 +8,6 @@
  *
  * A task is matched with a daemon when mirai__sched_next() gives RUN, not before: until then it is queued, and a
  * cancel still says that it never ran.
- *
- * Contract:
- *  - every task that was submitted gives exactly one RESOLVE, whatever happens;
- *  - a daemon has at most one attempt; it is busy until its result has come or it is gone, also when the task has
- *    long been resolved (cancel, time-out): no slot is given out twice;
- *  - attempts are numbered from 1 and never reused; a result whose attempt is not the daemon's present one is
- *    refused (fencing);
- *  - a daemon has run every remembered setup before its first task, and a setup given at time t before any task
- *    submitted after t;
- *  - no task waits in the queue while an eligible daemon idles.
  */
 #ifndef MIRAI__SCHEDULER_H
 #define MIRAI__SCHEDULER_H
@@ -28,6 +18,18 @@
 #include "heap.h"
 #include "list.h"
 #include <miraicore/pool.h>
+
+/*
+ * Contract:
+ *  - every task that was submitted gives exactly one RESOLVE, whatever happens;
+ *  - a daemon has at most one attempt; it is busy until its result has come or it is gone, also when the task has
+ *    long been resolved (cancel, time-out): no slot is given out twice;
+ *  - attempts are numbered from 1 and never reused; a result whose attempt is not the daemon's present one is
+ *    refused (fencing);
+ *  - a daemon has run every remembered setup before its first task, and a setup given at time t before any task
+ *    submitted after t;
+ *  - no task waits in the queue while an eligible daemon idles.
+ */
 
 /* ---- what is scheduled: embedded in the owner's structs, zeroed before first use ---- */
 

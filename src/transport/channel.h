@@ -1,7 +1,20 @@
 /*
  * channel: a two-way byte stream between host and daemon, non-blocking, whatever carries it: an inherited
  * socketpair, or an NNG byte stream (ipc, abstract, tcp).
- *
+ */
+#ifndef MIRAI__CHANNEL_H
+#define MIRAI__CHANNEL_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <miraicore/error.h>
+
+typedef struct mirai__channel mirai__channel;
+
+/*
  * Contract of the operations, for every maker:
  *  - read and write never block and never raise SIGPIPE. One thread may read while another writes; two may not
  *    read, nor write, at once (the owner's lock sees to that).
@@ -18,18 +31,6 @@
  *    an error soon, and a poll wakes up. free is called once, when no operation is under way; it may not block
  *    on the peer.
  */
-#ifndef MIRAI__CHANNEL_H
-#define MIRAI__CHANNEL_H
-
-#include <poll.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/types.h>
-#include <sys/uio.h>
-#include <miraicore/error.h>
-
-typedef struct mirai__channel mirai__channel;
-
 typedef struct mirai__channel_ops {
     ssize_t (*read)(mirai__channel *channel, void *into, size_t size);
     ssize_t (*write)(mirai__channel *channel, const struct iovec *vectors, int count);
@@ -41,7 +42,7 @@ typedef struct mirai__channel_ops {
 struct mirai__channel {
     const mirai__channel_ops *ops;
     int fd;
-    bool off_host; /* bytes may leave this machine: worth compressing */
+    bool off_host; /* bytes may leave this machine: compressing pays, and the peer may do so */
     bool exact;    /* fd is as ready as the kernel says: a short read or write need not be followed by a second
                       one that gives -EAGAIN before polling */
 };
