@@ -178,6 +178,15 @@ typedef struct rain {
     _Atomic int drops;
 } rain;
 
+/* One that has begun to work: were those hit that are starting, there might never be one where starting is slow. */
+static pid_t pick(const mirai_value *daemon)
+{
+    const char *state = mirai_value_string(mirai_value_get(daemon, "state"));
+    bool is_busy = state != NULL && strcmp(state, "busy") == 0;
+    bool works = is_busy || mirai_value_int_or(mirai_value_get(daemon, "jobs"), 0) > 0;
+    return works ? (pid_t)mirai_value_int_or(mirai_value_get(daemon, "pid"), -1) : -1;
+}
+
 static void *fall(void *context)
 {
     rain *rain = context;
@@ -187,7 +196,7 @@ static void *fall(void *context)
         const mirai_value *daemons = mirai_value_get(all, "daemons");
         size_t count = mirai_value_count(daemons);
         const mirai_value *one = count > 0 ? mirai_value_item(daemons, (size_t)rand_r(&seed) % count) : NULL;
-        pid_t pid = (pid_t)mirai_value_int_or(mirai_value_get(one, "pid"), -1);
+        pid_t pid = pick(one);
         if (pid > 1 && kill(pid, SIGKILL) == 0) rain->drops++;
         mirai_value_release(all);
         story_sleep_ms(5 + rand_r(&seed) % 20);
