@@ -148,7 +148,7 @@ int main(int argc, char **argv)
 {
     MIRAI_EXIT_IF(mirai_main(argc, argv, story_setup));
     if (argc == 5 && strcmp(argv[1], "host") == 0) return be_host(argv);
-    program = "/proc/self/exe";
+    program = story_program();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_host__killed_leaves_nothing),
         cmocka_unit_test(test_host__ended_by_other_signals_leaves_nothing),

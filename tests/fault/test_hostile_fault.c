@@ -36,7 +36,7 @@ static void test_hostile__daemons_are_refused(void **state)
     bool has_token = transport != NULL && strcmp(transport, "pair") != 0;
     int64_t rss = story_rss_kib();
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
-        const char *const command[] = {"/proc/self/exe", "hostile", modes[i], NULL};
+        const char *const command[] = {story_program(), "hostile", modes[i], NULL};
         mirai_pool_options options = options_of(command);
         mirai_pool *pool = NULL;
         if (strcmp(modes[i], "wrong_token") == 0 && !has_token) continue;
@@ -58,7 +58,7 @@ static void test_hostile__daemons_are_refused(void **state)
 /* Some tasks on a pool of liars: each ends, by itself or by its time-out. Other pools work on. */
 static void check_lies(const char *mode)
 {
-    const char *const command[] = {"/proc/self/exe", "hostile", mode, NULL};
+    const char *const command[] = {story_program(), "hostile", mode, NULL};
     mirai_pool_options options = options_of(command);
     mirai_pool *honest = story_open(1), *pool = NULL;
     int64_t began = story_now_ms();
@@ -102,7 +102,7 @@ static void test_hostile__daemons_lie_in_vain(void **state)
 static void test_hostile__daemons_that_die_when_ready_fail_the_opening(void **state)
 {
     (void)state;
-    const char *const command[] = {"/proc/self/exe", "hostile", "job", NULL};
+    const char *const command[] = {story_program(), "hostile", "job", NULL};
     mirai_pool_options options = options_of(command);
     mirai_pool *pool = NULL;
     int64_t began = story_now_ms();
@@ -120,7 +120,7 @@ static void test_hostile__daemons_that_die_when_ready_fail_the_opening(void **st
 static void test_hostile__result_that_cannot_be_read_is_an_error_value(void **state)
 {
     (void)state;
-    const char *const command[] = {"/proc/self/exe", "hostile", "bad_body", NULL};
+    const char *const command[] = {story_program(), "hostile", "bad_body", NULL};
     mirai_pool_options options = options_of(command);
     mirai_pool *pool = story_open_with(1, &options);
     mirai_task *task = story_submit(pool, "echo", mirai_null());
@@ -133,7 +133,7 @@ static void test_hostile__result_that_cannot_be_read_is_an_error_value(void **st
 static void test_hostile__daemon_that_never_reads_blocks_nobody(void **state)
 {
     (void)state;
-    const char *const command[] = {"/proc/self/exe", "hostile", "deaf", NULL};
+    const char *const command[] = {story_program(), "hostile", "deaf", NULL};
     mirai_pool_options options = options_of(command);
     mirai_pool *pool = story_open_with(1, &options);
     const int64_t shape[] = {32 * 1024 * 1024};

@@ -185,7 +185,7 @@ static void test_fork__child_that_stays_keeps_no_daemon_alive(void **state)
         (void)dup2(ends[1], STDOUT_FILENO);
         (void)close(ends[0]);
         (void)close(ends[1]);
-        (void)execl("/proc/self/exe", "test", "host", (char *)NULL);
+        (void)execl(story_program(), "test", "host", (char *)NULL);
         _exit(127);
     }
     (void)close(ends[1]);

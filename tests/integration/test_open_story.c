@@ -201,7 +201,7 @@ static mirai_status reckless_setup(void)
 static void test_open__in_a_daemon_that_has_not_entered_is_refused(void **state)
 {
     (void)state;
-    const char *const command[] = {"/proc/self/exe", "reckless", NULL};
+    const char *const command[] = {story_program(), "reckless", NULL};
     assert_int_equal(open_command(command, 0), MIRAI_E_START);
     check_detail("E_STATE");
 }

@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const command[] = {"/proc/self/exe", "pull", NULL};
-
 static mirai_value *answer(mirai_job *job)
 {
     const char *function = mirai_job_function(job);
@@ -59,6 +57,7 @@ static int pull(void)
 
 static int open_one(void **state)
 {
+    const char *const command[] = {story_program(), "pull", NULL};
     mirai_pool_options options = MIRAI_POOL_OPTIONS_INIT;
     options.command = command;
     *state = story_open_with(1, &options);

@@ -236,7 +236,7 @@ static void test_signal__ctrl_c_at_a_terminal_spares_daemons(void **state)
     pid_t child = forkpty(&terminal, NULL, NULL, NULL);
     assert_true(child >= 0);
     if (child == 0) {
-        (void)execl("/proc/self/exe", "test", "terminal", (char *)NULL);
+        (void)execl(story_program(), "test", "terminal", (char *)NULL);
         _exit(127);
     }
     char text[256] = "";

@@ -103,6 +103,14 @@ pid_t story_daemon_pid(mirai_pool *pool, size_t index)
     return pid;
 }
 
+const char *story_program(void)
+{
+    static char path[4096];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    path[length > 0 ? length : 0] = '\0';
+    return path;
+}
+
 /* ---- time ------------------------------------------------------------------------------------ */
 
 int64_t story_now_ms(void)

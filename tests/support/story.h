@@ -31,6 +31,8 @@
 
 /* Registers the functions of story_functions.c: to be called by the setup of every story. */
 mirai_status story_setup(void);
+/* Path of this program. The link in /proc itself would name valgrind, where that runs it. */
+const char *story_program(void);
 
 /* ---- pools and tasks; all assert success ---- */
 
