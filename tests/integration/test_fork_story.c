@@ -72,6 +72,15 @@ static int try_pools(mirai_pool *pool)
     return mirai_pool_close(pool, MIRAI_DRAIN, MIRAI_FOREVER) != MIRAI_E_FORKED ? 19 : 0;
 }
 
+/* End with a status by another program, so that valgrind does not look for leaks in a forked child. */
+static _Noreturn void become(int status)
+{
+    char command[32];
+    (void)snprintf(command, sizeof command, "exit %d", status);
+    (void)execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+    _exit(127);
+}
+
 static void test_fork__makes_every_call_fail_in_the_child(void **state)
 {
     (void)state;
@@ -85,7 +94,7 @@ static void test_fork__makes_every_call_fail_in_the_child(void **state)
         if (child == 0) {
             (void)alarm(60); /* "at once": a call that hangs ends the child by a signal */
             int number = try_tasks(pool, task);
-            _exit(number != 0 ? number : try_pools(pool));
+            become(number != 0 ? number : try_pools(pool));
         }
         int how = 0;
         while (waitpid(child, &how, 0) < 0 && errno == EINTR) continue;
@@ -117,6 +126,7 @@ int __lsan_is_turned_off(void)
 static void test_fork__lets_the_child_exit(void **state)
 {
     (void)state;
+    if (story_in_valgrind()) skip(); /* it would look for leaks in the child, which may free nothing */
     mirai_pool *pool = story_open(1);
     (void)fflush(NULL);
     pid_t child = fork();
