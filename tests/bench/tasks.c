@@ -120,7 +120,8 @@ static double efficiency(mirai_pool *pool, int64_t length)
 static void shortest(void)
 {
     mirai_pool *pool = bench_open(1);
-    double low = 100, high = 2e6; /* in ns, halved in the logarithm; the upper end: none was found */
+    double low = 100,
+           high = 2e6; /* in ns, halved in the logarithm; the upper end: none was found */
     while (high > 1.1 * low) {
         double middle = sqrt(low * high);
         if (efficiency(pool, (int64_t)middle) >= 0.5)
