@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include <ATen/Context.h>
+#include <ATen/MemoryOverlap.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/ones.h>
@@ -14,6 +15,7 @@
 #include <ATen/ops/zeros.h>
 
 #include "dtype.h"
+#include "truth.h"
 
 namespace mirai_torch {
 
@@ -64,6 +66,7 @@ static at::Tensor from_elements(c10::ScalarType type, c10::IntArrayRef sizes, co
     if (!data) return at::zeros(sizes, type);
     at::Tensor tensor = at::empty(sizes, type);
     if (tensor.numel() > 0) std::memcpy(tensor.data_ptr(), data, tensor.nbytes());
+    if (type == c10::ScalarType::Bool) make_truths(tensor.data_ptr(), tensor.numel());
     return tensor;
 }
 
@@ -76,6 +79,7 @@ static at::Tensor from_array(const mirai_value *array)
                               ? MIRAI_OK
                               : mirai_value_copy_elements(array, tensor.data_ptr(), tensor.nbytes());
     if (status != MIRAI_OK) fail_as_is(status);
+    if (type == c10::ScalarType::Bool) make_truths(tensor.data_ptr(), tensor.numel());
     return tensor;
 }
 
@@ -120,6 +124,20 @@ const char *why_not_plain(const at::Tensor &tensor)
     if (!tensor.device().is_cpu()) return "on a device other than the CPU";
     if (!tensor.has_storage()) return "without a storage";
     return nullptr;
+}
+
+int64_t window_of(const at::Tensor &tensor)
+{
+    if (tensor.numel() == 0) return 0;
+    int64_t last = 0;
+    for (int64_t i = 0; i < tensor.dim(); i++) last += (tensor.size(i) - 1) * tensor.stride(i);
+    return last + 1;
+}
+
+bool overlaps_itself(const at::Tensor &tensor)
+{
+    if (tensor.numel() == 0) return false;
+    return at::has_internal_overlap(tensor) == at::MemOverlap::Yes || tensor.numel() > window_of(tensor);
 }
 
 static void release_storage(void *object, void *)

@@ -28,6 +28,19 @@ at::Tensor tensor_from_value(const mirai_value *value);
 /* Why a tensor is not plain strided memory of this process: "sparse", "quantised"...; NULL when it is. */
 const char *why_not_plain(const at::Tensor &tensor);
 
+/* Elements from the first to the last that a plain tensor reaches; 0 when it is empty. */
+int64_t window_of(const at::Tensor &tensor);
+
+/* Whether elements of a plain tensor are known to lie in one place: nothing can then be computed in it. */
+bool overlaps_itself(const at::Tensor &tensor);
+
+/* The sum of two counts, which stops at the largest: a tensor may count elements that share one place. */
+inline int64_t add_counts(int64_t a, int64_t b)
+{
+    int64_t sum;
+    return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
+}
+
 /* Memory of a tensor as a buffer that keeps it alive, not copied. */
 mirai_buffer *storage_buffer(const c10::Storage &storage, size_t offset_bytes, size_t size_bytes);
 

@@ -26,6 +26,16 @@ static const void *identity(void *object, void *)
     return object_tensor(object).unsafeGetTensorImpl();
 }
 
+/* The tensor without lazy conjugation and negation. Its memory's window is what is copied, not its elements,
+ * of which an expanded tensor has any number. */
+static at::Tensor resolved(const at::Tensor &tensor)
+{
+    at::Tensor plain = tensor.detach();
+    if (!plain.is_conj() && !plain.is_neg()) return plain;
+    at::Tensor window = plain.as_strided({window_of(plain)}, {1}).resolve_conj().resolve_neg();
+    return window.as_strided(plain.sizes(), plain.strides(), 0);
+}
+
 /* The elements as arrays print them, between lines that say what they are. */
 static mirai_status print(void *object, mirai_text *text, void *)
 {
@@ -34,7 +44,7 @@ static mirai_status print(void *object, mirai_text *text, void *)
         const char *why = why_not_plain(tensor);
         mirai_status status = mirai_text_printf(text, "torch_tensor\n");
         if (status == MIRAI_OK && !why && tensor.dim() <= MIRAI_RANK_MAX && tensor.numel() > 0) {
-            Owned array(array_over(tensor.detach().resolve_conj().resolve_neg()));
+            Owned array(array_over(resolved(tensor)));
             status = mirai_text_value(text, array.get());
             if (status == MIRAI_OK) status = mirai_text_printf(text, "\n");
         }

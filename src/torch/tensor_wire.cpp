@@ -8,6 +8,7 @@
  *
  * A storage that two tensors share, or that one fills by half, is sent whole, so that views stay views. Of
  * any other only the window that its tensor covers is sent, or a packed copy if the window has large gaps.
+ * Tensors that another class's hook adds when these have gone share with the storages that went whole only.
  * All that is read is checked before libtorch sees it. Hooks run on the caller's thread; no lock.
  */
 #include "tensor.h"
@@ -18,6 +19,7 @@
 #include <c10/core/CPUAllocator.h>
 
 #include "dtype.h"
+#include "truth.h"
 
 namespace mirai_torch {
 
@@ -60,15 +62,6 @@ void check_sendable(const at::Tensor &tensor)
                                   "sent: its graph would be lost; send mirai_torch_detach() of it");
 }
 
-/* Elements from the first to the last that the tensor reaches; 0 when it is empty. */
-int64_t window_of(const at::Tensor &tensor)
-{
-    if (tensor.numel() == 0) return 0;
-    int64_t last = 0;
-    for (int64_t i = 0; i < tensor.dim(); i++) last += (tensor.size(i) - 1) * tensor.stride(i);
-    return last + 1;
-}
-
 class Sender
 {
   public:
@@ -93,6 +86,8 @@ class Sender
 
     void add(const at::Tensor &tensor)
     {
+        /* integers may be negated lazily here, but receivers know that of numbers with fractions only */
+        if (tensor.is_neg() && !is_differentiable(tensor.scalar_type())) return add_packed(tensor);
         const c10::Storage &storage = tensor.storage();
         auto placed = places_.find(storage.unsafeGetStorageImpl());
         if (placed != places_.end()) return add_row(tensor, placed->second, tensor.storage_offset());
@@ -104,9 +99,8 @@ class Sender
         size_t window_bytes = (size_t)window * tensor.itemsize();
         if (users_[storage.unsafeGetStorageImpl()] > 1 ||
             (size_t)covered * tensor.itemsize() * 2 >= storage.nbytes()) {
-            mirai_value *bytes = mirai_bytes_buffer(storage_buffer(storage, 0, storage.nbytes()));
             sent_.whole.emplace(storage.unsafeGetStorageImpl(), tensor);
-            return add_whole(tensor, bytes);
+            return add_whole(tensor, mirai_bytes_buffer(storage_buffer(storage, 0, storage.nbytes())));
         }
         if (tensor.numel() * 2 < window) return add_packed(tensor);
         size_t start = (size_t)tensor.storage_offset() * tensor.itemsize();
@@ -210,9 +204,19 @@ class Receiver
         if (tensor && !why_not_plain(*tensor))
             storages_.push_back(tensor->storage());
         else if (mirai_value_type(item) == MIRAI_TYPE_BYTES)
-            storages_.push_back(storage_from_bytes(item));
+            storages_.push_back(storage_of(item));
         else
             fail(MIRAI_E_DECODE, "a storage is of type %s", mirai_type_text(mirai_value_type(item)));
+    }
+
+    /* A buffer that is named again is the same storage: else a few bytes of a message would each ask for a
+     * copy of all of it. */
+    c10::Storage storage_of(const mirai_value *bytes)
+    {
+        if (mirai_value_count(bytes) == 0) return storage_from_bytes(bytes);
+        c10::Storage &storage = by_buffer_[mirai_value_buffer(bytes)];
+        if (!storage) storage = storage_from_bytes(bytes);
+        return storage;
     }
 
     Row read_row()
@@ -269,7 +273,8 @@ class Receiver
         if (!is_inside(row, &last))
             fail(MIRAI_E_DECODE, "a tensor of %s reaches beyond its storage of %zu bytes",
                  c10::toString(row.type), storages_[row.storage].nbytes());
-        if (row.type == c10::ScalarType::Bool && last >= 0) make_bools(row, last);
+        if (row.type == c10::ScalarType::Bool && last >= 0)
+            truths_.make(storages_[row.storage], row.offset, last, row.sizes, row.strides);
         at::Tensor tensor = at::detail::make_tensor<c10::TensorImpl>(
             c10::Storage(storages_[row.storage]), c10::DispatchKeySet(c10::DispatchKey::CPU),
             c10::scalarTypeToTypeMeta(row.type));
@@ -281,35 +286,12 @@ class Receiver
         return tensor;
     }
 
-    /* C++ knows no bool but 0 and 1: other bytes become 1. Each element is visited once, unless elements
-     * overlap: then all bytes from first to last are. */
-    void make_bools(const Row &row, int64_t last)
-    {
-        auto *bytes = static_cast<uint8_t *>(storages_[row.storage].data());
-        int64_t distinct = 1;
-        for (size_t i = 0; i < row.sizes.size(); i++)
-            if (row.strides[i] > 0 && distinct <= last) distinct *= row.sizes[i];
-        if (distinct > last - row.offset) {
-            for (int64_t i = row.offset; i <= last; i++) bytes[i] = bytes[i] != 0;
-            return;
-        }
-        int64_t index[MIRAI_TORCH_RANK_MAX] = {}, at = row.offset;
-        for (size_t i = 0; i < row.sizes.size();) {
-            bytes[at] = bytes[at] != 0;
-            for (i = 0; i < row.sizes.size(); i++) { /* to the next element: an odometer */
-                if (row.strides[i] == 0) continue;
-                at += row.strides[i];
-                if (++index[i] < row.sizes[i]) break;
-                at -= row.strides[i] * row.sizes[i];
-                index[i] = 0;
-            }
-        }
-    }
-
     size_t count_;
     size_t at_ = 0;
     std::vector<int64_t> rows_;
     std::vector<c10::Storage> storages_;
+    std::unordered_map<const mirai_buffer *, c10::Storage> by_buffer_;
+    Truths truths_;
 };
 
 } // namespace

@@ -178,6 +178,18 @@ static void test_wire__carries_lazy_conjugation_and_negation(void **state)
     mirai_value_release(x);
 }
 
+/* Receivers know it of numbers with fractions only. */
+static void test_wire__resolves_integers_negated_lazily(void **state)
+{
+    (void)state;
+    mirai_value *x = mirai_torch_arange(MIRAI_DTYPE_INT64, 0, 6, 1), *sent = evaluate("torch._neg_view(x)", x);
+    assert_true(number_of("x.sum()", sent) == -15);
+    mirai_value *came = trip(mirai_list_of(sent, x, MIRAI_END));
+    assert_true(number_of("x.sum()", mirai_value_item(came, 0)) == -15);
+    assert_true(number_of("x.sum()", mirai_value_item(came, 1)) == 15);
+    mirai_value_release(came);
+}
+
 static void test_wire__refuses_what_is_not_dense(void **state)
 {
     (void)state;
@@ -213,6 +225,70 @@ static void test_wire__keeps_thousands_apart(void **state)
     mirai_value_release(came);
 }
 
+/* ---- what a peer may send -------------------------------------------------------------------- */
+
+/* Tensors from a table by hand; takes storages. */
+static mirai_status receive(mirai_value *storages, const int64_t *rows, size_t length, void **objects, size_t count)
+{
+    const mirai_refhook *hook = trip_hook(MIRAI_TORCH_TENSOR);
+    int64_t numbers = (int64_t)length;
+    mirai_value *data = mirai_dict_of("storages", storages, "tensors",
+                                      mirai_array(MIRAI_DTYPE_INT64, 1, &numbers, rows), MIRAI_END);
+    assert_non_null(data);
+    mirai_status status = hook->unserialize_all(NULL, data, objects, count, hook->context);
+    mirai_value_release(data);
+    return status;
+}
+
+/* Else a list of one buffer's names would ask for a copy each. */
+static void test_wire__a_buffer_named_twice_is_one_storage(void **state)
+{
+    (void)state;
+    const mirai_refhook *hook = trip_hook(MIRAI_TORCH_TENSOR);
+    const int64_t rows[] = {0, MIRAI_DTYPE_INT8, 0, 1, 0, 4, 1, 1, MIRAI_DTYPE_INT8, 0, 1, 0, 4, 1};
+    mirai_value *bytes = mirai_bytes("abcd", 4), *first, *second;
+    void *objects[2] = {NULL};
+    assert_ok(receive(mirai_list_of(mirai_value_ref(bytes), bytes, MIRAI_END), rows, 14, objects, 2));
+    first = mirai_reference(MIRAI_TORCH_TENSOR, objects[0], hook->release, hook->context);
+    second = mirai_reference(MIRAI_TORCH_TENSOR, objects[1], hook->release, hook->context);
+    assert_ptr_equal(mirai_torch_data(first), mirai_torch_data(second));
+    mirai_value_release(evaluate("x.fill_(7)", first));
+    assert_true(number_of("x.sum()", second) == 28);
+    mirai_value_release(first);
+    mirai_value_release(second);
+}
+
+enum { BOOLS = 1 << 20, BOOL_ROWS = 20000 };
+
+/* Many tensors of bool, each over every `stride`-th byte of one storage. */
+static mirai_status receive_bools(char byte, int64_t stride)
+{
+    static int64_t rows[BOOL_ROWS * 7];
+    static void *objects[BOOL_ROWS];
+    const mirai_refhook *hook = trip_hook(MIRAI_TORCH_TENSOR);
+    for (size_t i = 0; i < BOOL_ROWS; i++) {
+        const int64_t row[] = {0, MIRAI_DTYPE_BOOL, 0, 1, 0, BOOLS / stride, stride};
+        memcpy(rows + 7 * i, row, sizeof row);
+    }
+    char *bytes = test_malloc(BOOLS);
+    memset(bytes, byte, BOOLS);
+    mirai_value *storages = mirai_list_of(mirai_bytes(bytes, BOOLS), MIRAI_END);
+    test_free(bytes);
+    mirai_status status = receive(storages, rows, BOOL_ROWS * 7, objects, BOOL_ROWS);
+    for (size_t i = 0; status == MIRAI_OK && i < BOOL_ROWS; i++) hook->release(objects[i], hook->context);
+    return status;
+}
+
+/* The work of making bytes truth values is bounded by the storage's size, not by how many tensors lie on it. */
+static void test_wire__bools_without_number_cost_little(void **state)
+{
+    (void)state;
+    assert_ok(receive_bools(1, 1));
+    assert_ok(receive_bools(1, 2));
+    assert_ok(receive_bools(2, 1)); /* clean after the first */
+    assert_fails(receive_bools(2, 2), MIRAI_E_LIMIT, "too many tensors of bool");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,8 +300,11 @@ int main(void)
         cmocka_unit_test(test_wire__sends_no_more_than_a_view_needs),
         cmocka_unit_test(test_wire__keeps_requires_grad_of_leaves),
         cmocka_unit_test(test_wire__carries_lazy_conjugation_and_negation),
+        cmocka_unit_test(test_wire__resolves_integers_negated_lazily),
         cmocka_unit_test(test_wire__refuses_what_is_not_dense),
         cmocka_unit_test(test_wire__keeps_thousands_apart),
+        cmocka_unit_test(test_wire__a_buffer_named_twice_is_one_storage),
+        cmocka_unit_test(test_wire__bools_without_number_cost_little),
     };
     return cmocka_run_group_tests(tests, trip_setup, NULL);
 }
