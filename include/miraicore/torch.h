@@ -7,9 +7,11 @@
  * as TorchScript text: the `forward` of a module, and functions run by mirai_torch_script().
  *
  * In one message: tensors that share memory still share it, tied parameters stay tied, and the parameters
- * of an optimiser are the parameters of the module sent with it. Across messages nothing is shared. Kept
- * of a tensor: dtype, sizes, strides, whether it requires a gradient. Not kept: its gradient and graph. A
- * tensor that is no leaf and requires a gradient cannot be sent: send mirai_torch_detach() of it.
+ * of an optimiser are the parameters of the module sent with it. (Exception: a tensor that only the
+ * serialize_all of another class brings to light shares no memory with small views sent before it.)
+ * Across messages nothing is shared. Kept of a tensor: dtype, sizes, strides, whether it requires a
+ * gradient. Not kept: its gradient and graph. A tensor that is no leaf and requires a gradient cannot be
+ * sent: send mirai_torch_detach() of it.
  *
  * The library is a module too: mirai_pool_load(pool, "miraicore_torch") gives daemons the functions
  *   "torch.module_new"  {model, params}            a module, as by mirai_torch_module_new()
@@ -415,8 +417,9 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_torch_module_parameters(const mirai
  * @param name    borrowed; full name, such as "conv1.weight".
  * @param tensor  taken, also on failure; of the sizes of the one that it replaces. A parameter must be a
  *                leaf of floating point or complex dtype.
- * @return MIRAI_OK; MIRAI_E_INVALID for NULL; MIRAI_E_TYPE; MIRAI_E_NOT_FOUND for another name;
- *         MIRAI_E_RANGE for other sizes; MIRAI_E_STATE for a parameter that is no leaf; MIRAI_E_NOMEM.
+ * @return MIRAI_OK; MIRAI_E_INVALID for NULL, or for elements that overlap (expanded); MIRAI_E_TYPE;
+ *         MIRAI_E_NOT_FOUND for another name; MIRAI_E_RANGE for other sizes; MIRAI_E_STATE for a parameter
+ *         that is no leaf; MIRAI_E_NOMEM.
  * @thread any   @since 0.1
  */
 MIRAI_API mirai_status mirai_torch_module_set(const mirai_value *module, const char *name,
@@ -458,7 +461,7 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_torch_module_load(const char *path,
  * @param kind     borrowed.
  * @param params   taken, also on failure; a module, a dict of tensors (mirai_torch_module_parameters()), a
  *                 list of tensors, or a list of groups {params: ..., options of that group}. Every tensor
- *                 is a leaf and occurs once.
+ *                 is a leaf, its elements do not overlap (expanded), and it occurs once.
  * @param options  taken, also on failure; a dict; null for the defaults.
  * @return owned, release with mirai_value_release(); NULL on bad arguments or out of memory.
  * @thread any   @since 0.1
@@ -485,12 +488,13 @@ MIRAI_API mirai_status mirai_torch_optimizer_step(const mirai_value *optimizer);
 MIRAI_API mirai_status mirai_torch_optimizer_zero_grad(const mirai_value *optimizer);
 
 /**
- * Change an option, such as the learning rate, in all groups.
+ * Change an option, such as the learning rate, in all groups. An option that needs state (amsgrad, momentum,
+ * centered) may be turned on after a step: that state begins with zeros.
  * @param optimizer  borrowed.
  * @param option     borrowed; one of those of its kind.
  * @param number     the option's new value; 0 or 1 for truth values.
  * @return MIRAI_OK; MIRAI_E_INVALID for NULL; MIRAI_E_TYPE when it is no optimiser; MIRAI_E_NOT_FOUND
- *         for an option that its kind does not have; MIRAI_E_RANGE.
+ *         for an option that its kind does not have; MIRAI_E_RANGE; MIRAI_E_NOMEM.
  * @thread any   @since 0.1
  */
 MIRAI_API mirai_status mirai_torch_optimizer_set(const mirai_value *optimizer, const char *option,

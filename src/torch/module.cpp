@@ -32,7 +32,7 @@ std::vector<const Entry *> Module::distinct(bool buffers) const
 int64_t Module::parameter_count() const
 {
     int64_t count = 0;
-    for (const Entry *entry : distinct(false)) count += entry->tensor.numel();
+    for (const Entry *entry : distinct(false)) count = add_counts(count, entry->tensor.numel());
     return count;
 }
 
@@ -106,6 +106,7 @@ void check_entry(const Module &module, const Entry &entry, const at::Tensor &ten
     } else if (!is_differentiable(tensor.scalar_type())) {
         fail(MIRAI_E_TYPE, "%s: a floating point or complex dtype is needed", name);
     }
+    if (overlaps_itself(tensor)) fail(MIRAI_E_INVALID, "%s: the elements of the tensor overlap in memory", name);
     if (!tensor.is_leaf() || (entry.is_buffer && tensor.requires_grad()))
         fail(MIRAI_E_STATE, "%s: the tensor has a graph, or is a buffer that requires a gradient", name);
 }

@@ -62,7 +62,7 @@ static std::string layer_line(const Module &module, size_t name)
         if (module.layers.names[i].second == pair.second) return line + " same as " + module.layers.names[i].first;
     int64_t count = 0;
     for (const Entry &entry : module.entries)
-        if (entry.layer == pair.second && !entry.is_buffer) count += entry.tensor.numel();
+        if (entry.layer == pair.second && !entry.is_buffer) count = add_counts(count, entry.tensor.numel());
     return line + " #" + grouped(count) + (count == 1 ? " parameter" : " parameters");
 }
 
@@ -128,7 +128,8 @@ static int64_t size(void *object, void *)
 {
     int64_t bytes = 0;
     (void)attempt([&] {
-        for (const Entry &entry : object_module(object).entries) bytes += (int64_t)entry.tensor.nbytes();
+        for (const Entry &entry : object_module(object).entries)
+            bytes = add_counts(bytes, (int64_t)entry.tensor.nbytes());
     });
     return bytes;
 }

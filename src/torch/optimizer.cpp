@@ -4,7 +4,7 @@
  */
 #include "optimizer.h"
 
-#include <unordered_set>
+#include <ATen/ops/zeros_like.h>
 
 #include "dtype.h"
 #include "module.h"
@@ -46,16 +46,17 @@ void set_options(Kind kind, torch::optim::OptimizerOptions &options, const mirai
 void add_group(Optimizer &optimizer, std::vector<at::Tensor> tensors,
                std::unique_ptr<torch::optim::OptimizerOptions> options)
 {
-    std::unordered_set<const c10::TensorImpl *> known;
-    for (const auto &group : optimizer.made->param_groups())
-        for (const at::Tensor &tensor : group.params()) known.insert(tensor.unsafeGetTensorImpl());
+    const size_t place = optimizer.made->param_groups().size();
+    size_t index = 0;
     for (const at::Tensor &tensor : tensors) {
         const char *why = why_not_plain(tensor);
         if (why) fail(MIRAI_E_UNSUPPORTED, "a tensor that is %s cannot be a parameter", why);
         if (!is_differentiable(tensor.scalar_type()) || !tensor.is_leaf())
             fail(MIRAI_E_INVALID, "a parameter is a leaf of floating point or complex dtype");
-        if (!known.insert(tensor.unsafeGetTensorImpl()).second)
+        if (overlaps_itself(tensor)) fail(MIRAI_E_INVALID, "the elements of a parameter overlap in memory");
+        if (!optimizer.known.insert(tensor.unsafeGetTensorImpl()).second)
             fail(MIRAI_E_INVALID, "a tensor occurs twice among the parameters");
+        optimizer.places.push_back({place, index++});
     }
     torch::optim::OptimizerParamGroup group(std::move(tensors), std::move(options));
     optimizer.made->add_param_group(group);
@@ -144,6 +145,35 @@ static mirai_value *make(const char *name, const mirai_value *params, const mira
     return wrap_optimizer(std::move(optimizer));
 }
 
+static void set_number(Kind kind, torch::optim::OptimizerOptions &options, const std::string &option, double number)
+{
+    const Field *target = nullptr;
+    Fields fields = option_fields(kind, options);
+    for (const Field &field : fields)
+        if (option == field.name) target = &field;
+    if (!target) fail(MIRAI_E_NOT_FOUND, "%s has no option \"%.80s\"", kind_name(kind), option.c_str());
+    if (target->flag && number != 0 && number != 1)
+        fail(MIRAI_E_RANGE, "option \"%s\" is 0 or 1, not %g", target->name, number);
+    if (target->flag) *target->flag = number != 0;
+    else *target->number = number;
+    check_options(kind, options);
+}
+
+/* libtorch makes state at a parameter's first step only: what options that are turned on later read is made
+ * here. */
+static void complete_state(Optimizer &optimizer, const torch::optim::OptimizerParamGroup &group,
+                           torch::optim::OptimizerOptions &options)
+{
+    Fields read_by = option_fields(optimizer.kind, options);
+    for (const at::Tensor &parameter : group.params()) {
+        torch::optim::OptimizerParamState *state = state_of(optimizer, parameter);
+        if (!state) continue;
+        for (const Field &field : state_fields(optimizer.kind, *state))
+            if (field.tensor && !field.tensor->defined() && is_read(field, read_by))
+                *field.tensor = at::zeros_like(parameter.detach());
+    }
+}
+
 } // namespace mirai_torch
 
 /* ---- the C surface ---------------------------------------------------------------------------- */
@@ -176,21 +206,13 @@ mirai_status mirai_torch_optimizer_set(const mirai_value *optimizer, const char 
     return attempt([&] {
         if (!option) fail(MIRAI_E_INVALID, "option is NULL");
         Optimizer &found = optimizer_of(optimizer);
-        for (bool is_trial : {true, false}) { /* all groups or none */
-            for (auto &group : found.made->param_groups()) {
-                auto trial = group.options().clone();
-                torch::optim::OptimizerOptions &options = is_trial ? *trial : group.options();
-                const Field *target = nullptr;
-                Fields fields = option_fields(found.kind, options);
-                for (const Field &field : fields)
-                    if (option == std::string(field.name)) target = &field;
-                if (!target) fail(MIRAI_E_NOT_FOUND, "%s has no option \"%.80s\"", kind_name(found.kind), option);
-                if (target->flag && number != 0 && number != 1)
-                    fail(MIRAI_E_RANGE, "option \"%s\" is 0 or 1, not %g", option, number);
-                if (target->flag) *target->flag = number != 0;
-                else *target->number = number;
-                check_options(found.kind, options);
-            }
+        auto &groups = found.made->param_groups();
+        std::vector<std::unique_ptr<torch::optim::OptimizerOptions>> changed; /* all groups or none */
+        for (auto &group : groups) {
+            changed.push_back(group.options().clone());
+            set_number(found.kind, *changed.back(), option, number);
         }
+        for (size_t i = 0; i < groups.size(); i++) complete_state(found, groups[i], *changed[i]);
+        for (size_t i = 0; i < groups.size(); i++) groups[i].set_options(std::move(changed[i]));
     });
 }

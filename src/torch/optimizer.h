@@ -5,6 +5,8 @@
 #ifndef MIRAI__TORCH_OPTIMIZER_H
 #define MIRAI__TORCH_OPTIMIZER_H
 
+#include <unordered_set>
+
 #include <torch/optim/optimizer.h>
 
 #include "tensor.h"
@@ -27,6 +29,12 @@ using Fields = std::vector<Field>;
 struct Optimizer {
     Kind kind;
     std::unique_ptr<torch::optim::Optimizer> made;
+    /* Of all groups together, kept by add_group(). */
+    struct Place {
+        size_t group, index;
+    };
+    std::vector<Place> places;
+    std::unordered_set<const c10::TensorImpl *> known;
 };
 
 const char *kind_name(Kind kind);
@@ -38,6 +46,8 @@ std::unique_ptr<torch::optim::OptimizerOptions> new_options(Kind kind);
 Fields option_fields(Kind kind, torch::optim::OptimizerOptions &options);
 std::unique_ptr<torch::optim::OptimizerParamState> new_state(Kind kind);
 Fields state_fields(Kind kind, torch::optim::OptimizerParamState &state);
+/* Whether a step with these options reads a tensor of the state whenever there is state. */
+bool is_read(const Field &field, const Fields &options);
 /* Fails with MIRAI_E_RANGE for numbers that the kind cannot work with. */
 void check_options(Kind kind, torch::optim::OptimizerOptions &options);
 /* An optimiser without groups yet. */

@@ -132,6 +132,21 @@ Fields state_fields(Kind kind, OptimizerParamState &state)
     }
 }
 
+bool is_read(const Field &field, const Fields &options)
+{
+    struct Pair {
+        const char *option, *tensor;
+    };
+    static const Pair pairs[] = {
+        {"amsgrad", "max_exp_avg_sq"}, {"centered", "grad_avg"}, {"momentum", "momentum_buffer"}};
+    for (const Pair &pair : pairs)
+        for (const Field &option : options)
+            if (pair.option == std::string(option.name) && pair.tensor == std::string(field.name) &&
+                (option.flag ? *option.flag : *option.number > 0))
+                return true;
+    return field.is_needed;
+}
+
 void check_options(Kind kind, OptimizerOptions &options)
 {
     for (const Field &field : option_fields(kind, options)) {

@@ -88,22 +88,6 @@ static void read_group(Optimizer &optimizer, const mirai_value *group)
     add_group(optimizer, std::move(tensors), std::move(made));
 }
 
-/* Whether a step reads a tensor of the state whenever there is state. */
-static bool is_read(const Field &field, const Fields &options)
-{
-    struct Pair {
-        const char *option, *tensor;
-    };
-    static const Pair pairs[] = {
-        {"amsgrad", "max_exp_avg_sq"}, {"centered", "grad_avg"}, {"momentum", "momentum_buffer"}};
-    for (const Pair &pair : pairs)
-        for (const Field &option : options)
-            if (pair.option == std::string(option.name) && pair.tensor == std::string(field.name) &&
-                (option.flag ? *option.flag : *option.number > 0))
-                return true;
-    return field.is_needed;
-}
-
 /* What a step reads must be there, and fit the parameter. */
 static void check_tensor(const Field &field, const at::Tensor &parameter, const Fields &options)
 {
@@ -112,7 +96,8 @@ static void check_tensor(const Field &field, const at::Tensor &parameter, const 
         return;
     }
     if (why_not_plain(*field.tensor) || !field.tensor->sizes().equals(parameter.sizes()) ||
-        field.tensor->scalar_type() != parameter.scalar_type() || field.tensor->requires_grad())
+        field.tensor->scalar_type() != parameter.scalar_type() || field.tensor->requires_grad() ||
+        overlaps_itself(*field.tensor))
         fail(MIRAI_E_DECODE, "a state's \"%s\" does not fit its parameter %s", field.name,
              describe(parameter).c_str());
 }
@@ -130,28 +115,25 @@ static void read_state(Optimizer &optimizer, const mirai_value *item)
     int64_t index = mirai_value_int_or(mirai_value_get(item, "index"), -1);
     if (mirai_value_type(item) != MIRAI_TYPE_DICT || index < 0)
         fail(MIRAI_E_DECODE, "a state of an optimiser has no index");
-    for (auto &group : optimizer.made->param_groups()) {
-        if (index >= (int64_t)group.params().size()) {
-            index -= (int64_t)group.params().size();
-            continue;
-        }
-        const at::Tensor &parameter = group.params()[(size_t)index];
-        if (state_of(optimizer, parameter)) fail(MIRAI_E_DECODE, "a parameter has two states");
-        auto state = new_state(optimizer.kind);
-        Fields fields = state_fields(optimizer.kind, *state);
-        size_t used = 1;
-        for (const Field &field : fields) {
-            const mirai_value *given = mirai_value_get(item, field.name);
-            used += given != nullptr;
-            if (field.integer && mirai_value_to_int(given, field.integer) != MIRAI_OK)
-                fail(MIRAI_E_DECODE, "a state lacks the number \"%s\"", field.name);
-            if (field.tensor && given) *field.tensor = tensor_of(given, field.name);
-        }
-        if (used != mirai_value_count(item)) fail(MIRAI_E_DECODE, "a state has unknown fields");
-        check_state(fields, parameter, option_fields(optimizer.kind, group.options()));
-        return put_state(optimizer, parameter, std::move(state));
+    if (index >= (int64_t)optimizer.places.size())
+        fail(MIRAI_E_DECODE, "a state's index is beyond the parameters");
+    const Optimizer::Place place = optimizer.places[(size_t)index];
+    auto &group = optimizer.made->param_groups()[place.group];
+    const at::Tensor &parameter = group.params()[place.index];
+    if (state_of(optimizer, parameter)) fail(MIRAI_E_DECODE, "a parameter has two states");
+    auto state = new_state(optimizer.kind);
+    Fields fields = state_fields(optimizer.kind, *state);
+    size_t used = 1;
+    for (const Field &field : fields) {
+        const mirai_value *given = mirai_value_get(item, field.name);
+        used += given != nullptr;
+        if (field.integer && mirai_value_to_int(given, field.integer) != MIRAI_OK)
+            fail(MIRAI_E_DECODE, "a state lacks the number \"%s\"", field.name);
+        if (field.tensor && given) *field.tensor = tensor_of(given, field.name);
     }
-    fail(MIRAI_E_DECODE, "a state's index is beyond the parameters");
+    if (used != mirai_value_count(item)) fail(MIRAI_E_DECODE, "a state has unknown fields");
+    check_state(fields, parameter, option_fields(optimizer.kind, group.options()));
+    put_state(optimizer, parameter, std::move(state));
 }
 
 static mirai_status unserialize(mirai_message *, const mirai_value *data, void **object, void *)
@@ -197,7 +179,7 @@ static mirai_status print(void *object, mirai_text *text, void *)
         auto &groups = optimizer.made->param_groups();
         for (size_t i = 0; i < groups.size(); i++) {
             int64_t elements = 0;
-            for (const at::Tensor &tensor : groups[i].params()) elements += tensor.numel();
+            for (const at::Tensor &tensor : groups[i].params()) elements = add_counts(elements, tensor.numel());
             words += groups.size() == 1 ? "\n• " : "\n• group " + std::to_string(i) + ": ";
             words += options_text(optimizer, groups[i].options());
             words += "\n  " + grouped((int64_t)groups[i].params().size()) + " tensors, " + grouped(elements) +
@@ -242,7 +224,8 @@ static int64_t size(void *object, void *)
         const Optimizer &optimizer = object_optimizer(object);
         for (auto &state : optimizer.made->state())
             for (const Field &field : state_fields(optimizer.kind, *state.second))
-                if (field.tensor && field.tensor->defined()) bytes += (int64_t)field.tensor->nbytes();
+                if (field.tensor && field.tensor->defined())
+                    bytes = add_counts(bytes, (int64_t)field.tensor->nbytes());
     });
     return bytes;
 }

@@ -229,6 +229,96 @@ static void test_optimizer__has_groups(void **state)
                     "group 0 is no dict with \"params\"");
 }
 
+/* What needs state that the first steps did not make. */
+static void test_optimizer__takes_options_that_need_state_later(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kind, *option, *tensor;
+        double number;
+    } cases[] = {{"adam", "amsgrad", "max_exp_avg_sq", 1},
+                 {"adamw", "amsgrad", "max_exp_avg_sq", 1},
+                 {"rmsprop", "momentum", "momentum_buffer", 0.5},
+                 {"rmsprop", "centered", "grad_avg", 1},
+                 {"sgd", "momentum", "momentum_buffer", 0.5}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char path[64];
+        mirai_value *net = new_net();
+        mirai_value *optimizer = mirai_torch_optimizer_new(cases[i].kind, mirai_value_ref(net),
+                                                           mirai_dict_of("lr", mirai_float(0.01), MIRAI_END));
+        learn(net, optimizer, 0, 2);
+        assert_ok(mirai_torch_optimizer_set(optimizer, cases[i].option, cases[i].number));
+        mirai_value *came = trip(mirai_list_of(optimizer, net, MIRAI_END)); /* before the next step... */
+        learn(mirai_value_item(came, 1), mirai_value_item(came, 0), 2, 4);
+        came = trip(came); /* ...and after */
+        (void)snprintf(path, sizeof path, "[0].state[0].%s", cases[i].tensor);
+        assert_true(number_of("(x != 0).sum()", mirai_value_at(came, path)) > 0);
+        mirai_value_release(came);
+    }
+}
+
+static mirai_value *overlapping(void)
+{
+    mirai_value *x = evaluate("torch.ones([1]).expand([1 << 40])", NULL);
+    assert_ok(mirai_torch_set_requires_grad(x, 1));
+    return x;
+}
+
+/* Nothing could be computed in them; and their elements are any number. */
+static void test_optimizer__refuses_parameters_that_overlap_themselves(void **state)
+{
+    (void)state;
+    mirai_value *net = mirai_torch_module_new(
+        mirai_torch_module_define("a = Linear(2, 2)", "def forward(self, x):\n    return x\n"), mirai_null());
+    assert_no_value(mirai_torch_optimizer_new("adam", mirai_list_of(overlapping(), MIRAI_END), mirai_null()),
+                    "overlap in memory");
+    assert_no_value(mirai_torch_optimizer_new(
+                        "adam", mirai_list_of(evaluate("torch.ones([9]).unfold(0, 4, 1)", NULL), MIRAI_END),
+                        mirai_null()),
+                    "overlap in memory");
+    assert_fails(mirai_torch_module_set(net, "a.bias", evaluate("torch.ones([1]).expand([2])", NULL)),
+                 MIRAI_E_INVALID, "overlap in memory");
+    assert_ok(mirai_torch_module_set(net, "a.bias", evaluate("torch.ones([4])[::2]", NULL)));
+    mirai_value_release(net);
+}
+
+/* A script may still stretch a parameter in place: then the counts stop at the largest number. */
+static void test_optimizer__counts_no_further_than_it_can(void **state)
+{
+    (void)state;
+    mirai_value *net = mirai_torch_module_new(
+        mirai_torch_module_define("a = Linear(2, 2)", "def forward(self, x):\n    return x\n"), mirai_null());
+    mirai_value *optimizer = mirai_torch_optimizer_new("adam", mirai_value_ref(net), mirai_null());
+    mirai_value *pair[] = {net, optimizer};
+    const char *names[] = {"a.weight", "a.bias"};
+    for (size_t i = 0; i < 2; i++) {
+        const mirai_value *parameter = mirai_value_at(net, names[i]);
+        assert_ok(mirai_torch_set_requires_grad(parameter, 0));
+        mirai_value_release(evaluate("x.as_strided_([9223372036854775807], [0])", parameter));
+    }
+    for (size_t i = 0; i < 2; i++) {
+        char *text = NULL;
+        assert_ok(mirai_value_format(pair[i], &text));
+        if (!strstr(text, "9,223,372,036,854,775,807")) fail_msg("%s", text);
+        mirai_text_free(text);
+        mirai_value_release(pair[i]);
+    }
+}
+
+/* Quadratic work would not end in time. */
+static void test_optimizer__has_thousands_of_groups(void **state)
+{
+    (void)state;
+    enum { GROUPS = 30000 };
+    mirai_value **groups = test_malloc(GROUPS * sizeof *groups);
+    for (size_t i = 0; i < GROUPS; i++)
+        groups[i] = mirai_dict_of("params", mirai_list_of(mirai_torch_tensor_of(mirai_float(1)), MIRAI_END), MIRAI_END);
+    mirai_value *optimizer = mirai_torch_optimizer_new("adam", mirai_list(groups, GROUPS), mirai_null());
+    assert_non_null(optimizer);
+    mirai_value_release(trip(optimizer));
+    test_free(groups);
+}
+
 /* Each allocation of the core's fails in turn, in sending and in receiving all three classes. */
 static void test_optimizer__survives_a_lack_of_memory(void **state)
 {
@@ -261,6 +351,10 @@ int main(void)
         cmocka_unit_test(test_optimizer__shares_parameters_with_the_module_beside_it),
         cmocka_unit_test(test_optimizer__prints_and_can_be_reached_into),
         cmocka_unit_test(test_optimizer__has_groups),
+        cmocka_unit_test(test_optimizer__takes_options_that_need_state_later),
+        cmocka_unit_test(test_optimizer__refuses_parameters_that_overlap_themselves),
+        cmocka_unit_test(test_optimizer__counts_no_further_than_it_can),
+        cmocka_unit_test(test_optimizer__has_thousands_of_groups),
         cmocka_unit_test(test_optimizer__survives_a_lack_of_memory),
     };
     return cmocka_run_group_tests(tests, trip_setup, NULL);
