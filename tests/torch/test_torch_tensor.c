@@ -199,7 +199,8 @@ static void test_tensor__prints(void **state)
                   "float32{1125899906842624}");
     /* lazily conjugated: neither its elements nor a copy of them fit into memory */
     assert_prints("torch.complex(torch.ones([1]), torch.ones([1])).conj().expand([1 << 50])", "[1.0-1.0i, 1.0-1.0i");
-    assert_prints("torch.complex(torch.arange(6.0), torch.ones([6])).reshape([2, 3]).conj().t()[1:]", "[[1.0-1.0i, 4.0-1.0i]");
+    assert_prints("torch.complex(torch.arange(6.0), torch.ones([6])).reshape([2, 3]).conj().t()[1:]",
+                  "[[1.0-1.0i, 4.0-1.0i]");
 }
 
 static void test_tensor__can_be_reached_into(void **state)
