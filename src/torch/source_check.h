@@ -1,6 +1,6 @@
 /*
  * source_check: TorchScript text before libtorch's compiler sees it. The compiler is recursive: text that is
- * nested beyond measure would overflow the stack, so it is refused here. Knows nothing of libtorch.
+ * nested or chained beyond measure would overflow the stack, so it is refused here.
  */
 #ifndef MIRAI__TORCH_SOURCE_CHECK_H
 #define MIRAI__TORCH_SOURCE_CHECK_H
