@@ -84,7 +84,7 @@ MIRAI_API mirai_status mirai_torch_manual_seed(uint64_t seed);
 /**
  * How many threads one operation may use. The number decides in which order sums are taken, so results
  * may differ in the last digits between numbers of threads.
- * @param threads  1 or more.
+ * @param threads  1 to 64, or to 4 for each processor where that is more.
  * @return MIRAI_OK; MIRAI_E_RANGE; MIRAI_E_USER with libtorch's words.
  * @thread any   @since 0.1
  */
@@ -97,7 +97,7 @@ MIRAI_API mirai_status mirai_torch_set_threads(int32_t threads);
  * @param dtype  one of MIRAI_DTYPE_*, except UINT16, UINT32 and UINT64, which libtorch lacks.
  * @param rank   number of dimensions, 0 to MIRAI_TORCH_RANK_MAX; rank 0 is one element.
  * @param shape  borrowed; `rank` sizes, each 0 or more. May be NULL when rank is 0.
- * @param data   borrowed; all elements. NULL: zeros.
+ * @param data   borrowed; all elements; of BOOL, all bytes but 0 are true. NULL: zeros.
  * @return owned, release with mirai_value_release(); NULL on bad arguments or out of memory.
  * @thread any   @since 0.1
  */
@@ -322,12 +322,16 @@ MIRAI_API mirai_status mirai_torch_backward(const mirai_value *tensor);
  * Arguments: null, bool, int, float, string, list and dict become what the function's signature asks for;
  * a tensor is passed as it is (no copy, gradients flow), and an array becomes a tensor. Results likewise;
  * tuples become lists.
+ *
+ * The text runs in this process: run none from a source that you do not trust. A text has at most 8000
+ * operators, brackets and ends of lines, 1000 in one statement, and 200 of if, elif, for, while and assert;
+ * torch.save and torch.from_file are refused.
  * @param source    borrowed; one or more function definitions in TorchScript, at most 1 MiB.
  * @param name      borrowed; the function among them to call. NULL: the only or the last one.
  * @param args      taken, also on failure; a list of its arguments, or a dict of them by name.
  * @param[out] out  owned, release with mirai_value_release().
- * @return MIRAI_OK; MIRAI_E_INVALID for NULL, or a text that does not compile; MIRAI_E_NOT_FOUND when it
- *         defines no such function; MIRAI_E_TYPE for an argument or a result that cannot be converted;
+ * @return MIRAI_OK; MIRAI_E_INVALID for NULL, or a text that does not compile; MIRAI_E_LIMIT for one beyond
+ *         the limits; MIRAI_E_NOT_FOUND when it defines no such function; MIRAI_E_TYPE for an argument or a result that cannot be converted;
  *         MIRAI_E_USER when the function failed; MIRAI_E_NOMEM.
  * @thread any   @since 0.1
  */
@@ -347,7 +351,8 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_torch_script(const char *source, co
  * ConvTranspose2d, BatchNorm1d, BatchNorm2d, LayerNorm, Embedding, Dropout, MaxPool2d, AvgPool2d, Flatten,
  * ReLU, Sigmoid, Tanh, GELU, Softmax, LogSoftmax, Identity.
  *
- * `source` has the module's methods in TorchScript, `forward(self, ...)` among them.
+ * `source` has the module's methods in TorchScript, `forward(self, ...)` among them, within the limits of
+ * mirai_torch_script(). They may not assign to attributes: use in-place methods such as copy_().
  * @param layers  borrowed; at most 1 MiB. May be empty.
  * @param source  borrowed; at most 1 MiB.
  * @return owned, release with mirai_value_release(); NULL for NULL, for text that does not parse (the
@@ -370,7 +375,7 @@ MIRAI_API MIRAI_NODISCARD mirai_value *mirai_torch_module_new(mirai_value *defin
                                                               mirai_value *params);
 
 /**
- * Call a module.
+ * Call a module. Its TorchScript runs in this process: call none that came from a peer that you do not trust.
  * @param module    borrowed.
  * @param inputs    taken, also on failure; a list of the arguments of forward, a dict of them by name, or
  *                  a single tensor or array.
