@@ -189,8 +189,10 @@ mirai_value *mirai_dict_of(const void *first_key, ...)
     mirai_value **items = few_items;
     if (count > FEW) {
         memory = mirai__alloc(count * (sizeof(*keys) + sizeof(*items)));
-        items = memory;
-        keys = (const char **)(void *)(items + count);
+        if (memory) {
+            items = memory;
+            keys = (const char **)(void *)(items + count);
+        }
     }
     mirai_value *dict = NULL;
     va_start(arguments, first_key);
