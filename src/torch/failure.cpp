@@ -7,7 +7,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <new>
-#include <string>
+#include <string_view>
 
 #include <c10/util/Exception.h>
 
@@ -26,6 +26,12 @@ void fail(mirai_status status, const char *format, ...)
 void fail_as_is(mirai_status status)
 {
     throw Failure{status};
+}
+
+void fail_builder()
+{
+    std::string_view words(mirai_error_detail());
+    throw Failure{words.empty() || words.substr(0, 13) == "out of memory" ? MIRAI_E_NOMEM : MIRAI_E_INVALID};
 }
 
 namespace {
@@ -59,16 +65,17 @@ mirai_status missing(const char *what) noexcept
 }
 
 /* The interpreter puts the cause last, after a trace of the script's lines; people want it first. */
-static mirai_status set_detail(const std::string &words) noexcept
+static mirai_status set_detail(const char *text) noexcept
 {
+    std::string_view words(text);
     if (words.find("can't allocate memory") != std::string::npos)
-        return mirai_error_set(MIRAI_E_NOMEM, "out of memory: %s", words.c_str());
+        return mirai_error_set(MIRAI_E_NOMEM, "out of memory: %s", text);
     static const char mark[] = "RuntimeError: ";
     size_t at = words.rfind(mark);
-    if (at == std::string::npos || at == 0) return mirai_error_set(MIRAI_E_USER, "%s", words.c_str());
+    if (at == std::string::npos || at == 0) return mirai_error_set(MIRAI_E_USER, "%s", text);
     size_t cause = at + sizeof mark - 1;
     while (at > 0 && words[at - 1] == '\n') at--;
-    return mirai_error_set(MIRAI_E_USER, "%s\n%.*s", words.c_str() + cause, (int)at, words.c_str());
+    return mirai_error_set(MIRAI_E_USER, "%s\n%.*s", text + cause, (int)at, text);
 }
 
 mirai_status caught() noexcept
@@ -82,11 +89,7 @@ mirai_status caught() noexcept
     } catch (const std::bad_alloc &) {
         return mirai_error_set(MIRAI_E_NOMEM, "out of memory");
     } catch (const std::exception &error) {
-        try {
-            return set_detail(error.what());
-        } catch (...) {
-            return mirai_error_set(MIRAI_E_NOMEM, "out of memory");
-        }
+        return set_detail(error.what());
     } catch (...) {
         return mirai_error_set(MIRAI_E_USER, "an exception of an unknown type");
     }

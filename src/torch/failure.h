@@ -24,6 +24,9 @@ struct Failure {
 /* Throws with the detail that is there already, set by the call that has just failed. */
 [[noreturn]] void fail_as_is(mirai_status status);
 
+/* Throws for a builder that gave NULL. The core tells only its words; the status is taken from these. */
+[[noreturn]] void fail_builder();
+
 /* In a catch block: the status of the exception at hand, whose words become the detail text. */
 mirai_status caught() noexcept;
 

@@ -178,9 +178,9 @@ static mirai_value *from_tensor(const at::Tensor &tensor, bool detach)
     return wrap_tensor(detach && !tensor.is_leaf() ? tensor.detach() : tensor);
 }
 
-mirai_value *from_ivalue(const c10::IValue &value, bool detach, int depth)
+/* NULL when the builder failed, such as for a string that is not UTF-8. */
+static mirai_value *from_any(const c10::IValue &value, bool detach, int depth)
 {
-    if (++depth > depth_max) fail(MIRAI_E_LIMIT, "the result is nested too deeply");
     if (value.isNone()) return mirai_null();
     if (value.isTensor()) return from_tensor(value.toTensor(), detach);
     if (value.isBool()) return mirai_bool(value.toBool());
@@ -188,6 +188,12 @@ mirai_value *from_ivalue(const c10::IValue &value, bool detach, int depth)
     if (value.isDouble()) return mirai_float(value.toDouble());
     if (value.isString()) return mirai_string_n(value.toStringRef().data(), value.toStringRef().size());
     return from_container(value, detach, depth);
+}
+
+mirai_value *from_ivalue(const c10::IValue &value, bool detach, int depth)
+{
+    if (++depth > depth_max) fail(MIRAI_E_LIMIT, "the result is nested too deeply");
+    return Owned(from_any(value, detach, depth)).release();
 }
 
 } // namespace mirai_torch

@@ -19,7 +19,7 @@ class Owned
     /* Takes a builder's result: NULL is its failure. */
     explicit Owned(mirai_value *value) : value_(value)
     {
-        if (!value) fail_as_is(MIRAI_E_NOMEM);
+        if (!value) fail_builder();
     }
     Owned(Owned &&other) noexcept : value_(std::exchange(other.value_, nullptr)) {}
     Owned &operator=(Owned &&other) noexcept
@@ -67,8 +67,8 @@ class Items
     void add(mirai_value *value)
     {
         Owned held(value);
-        values_.reserve(values_.size() + 1);
-        values_.push_back(held.release());
+        values_.push_back(nullptr);
+        values_.back() = held.release();
     }
     void add(std::string key, mirai_value *value)
     {
