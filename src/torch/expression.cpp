@@ -3,9 +3,8 @@
  */
 #include "expression.h"
 
-#include <cerrno>
+#include <charconv>
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 
 namespace mirai_torch {
@@ -105,8 +104,8 @@ class Parser
     Line line()
     {
         Line line;
-        for (const char *c = text_; c < at_; c++) line.number += *c == '\n';
-        line.number++;
+        for (; counted_ < at_; counted_++) lines_ += *counted_ == '\n';
+        line.number = lines_ + 1;
         line.name = name("a name is expected");
         expect("=", "'=' is expected");
         line.kind = name("a layer is expected");
@@ -194,19 +193,18 @@ class Parser
         const char *end = at_;
         while (is_digit(*end)) end++;
         Argument result;
-        char *stop = nullptr;
-        errno = 0;
+        const char *const last = at_ + std::strlen(at_);
+        std::from_chars_result read{};
         if (*end != '.' && *end != 'e' && *end != 'E') {
             result.kind = Argument::INT;
-            result.integer = std::strtoll(at_, &stop, 10);
-        } else {
+            read = std::from_chars(at_, last, result.integer);
+        } else { /* not strtod(), which reads what the locale says */
             result.kind = Argument::FLOAT;
-            result.number = std::strtod(at_, &stop);
+            read = std::from_chars(at_, last, result.number);
         }
-        if (errno == ERANGE && (result.kind == Argument::INT || std::isinf(result.number)))
-            error("this number is too large");
-        if (stop && starts_name(*stop)) error("a number ends in a letter");
-        at_ = stop;
+        if (read.ec != std::errc()) error("this number is too large, or too small");
+        if (starts_name(*read.ptr)) error("a number ends in a letter");
+        at_ = read.ptr;
         return result;
     }
 
@@ -349,7 +347,8 @@ class Parser
 
     const char *text_, *at_;
     const mirai_value *params_;
-    int brackets_ = 0, depth_ = 0;
+    const char *counted_ = text_; /* up to here there are lines_ ends of lines */
+    int lines_ = 0, brackets_ = 0, depth_ = 0;
 };
 
 void check_text(const char *text)
@@ -387,11 +386,13 @@ const char *Argument::kind_text() const
 std::string number_text(double number)
 {
     char text[40];
+    char *end = text;
     for (int digits = 15; digits <= 17; digits++) {
-        (void)snprintf(text, sizeof text, "%.*g", digits, number);
-        if (std::strtod(text, nullptr) == number) break;
+        end = std::to_chars(text, text + sizeof text, number, std::chars_format::general, digits).ptr;
+        double back = 0;
+        if (std::from_chars(text, end, back).ec == std::errc() && back == number) break;
     }
-    return text;
+    return std::string(text, end);
 }
 
 std::string Argument::to_text() const

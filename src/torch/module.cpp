@@ -5,6 +5,7 @@
 #include "module.h"
 
 #include <cstring>
+#include <unordered_set>
 
 #include "dtype.h"
 #include "layer_fill.h"
@@ -21,11 +22,10 @@ Entry *Module::find(const std::string &name)
 std::vector<const Entry *> Module::distinct(bool buffers) const
 {
     std::vector<const Entry *> result;
-    for (const Entry &entry : entries) {
-        bool is_new = entry.is_buffer == buffers;
-        for (const Entry *other : result) is_new = is_new && !other->tensor.is_same(entry.tensor);
-        if (is_new) result.push_back(&entry);
-    }
+    std::unordered_set<const void *> known;
+    for (const Entry &entry : entries)
+        if (entry.is_buffer == buffers && known.insert(entry.tensor.unsafeGetTensorImpl()).second)
+            result.push_back(&entry);
     return result;
 }
 
