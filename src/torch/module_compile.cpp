@@ -52,6 +52,18 @@ static torch::jit::Module new_script_module(const std::string &name,
     return module;
 }
 
+/* The compiled form alone would change: what the module sends, saves and trains would be the tensor before. */
+static void check_assignments(at::ArrayRef<const torch::jit::Block *> blocks)
+{
+    for (const torch::jit::Block *block : blocks)
+        for (const torch::jit::Node *node : block->nodes()) {
+            if (node->kind() == c10::prim::SetAttr)
+                fail(MIRAI_E_INVALID, "source assigns to an attribute \"%s\"; methods may only read them",
+                     node->s(c10::attr::name).c_str());
+            check_assignments(node->blocks());
+        }
+}
+
 std::shared_ptr<Compiled> compile(Module &module)
 {
     check_depth(module.source.c_str());
@@ -69,6 +81,8 @@ std::shared_ptr<Compiled> compile(Module &module)
             compiled->net.register_module(name.first, layers[name.second]);
         compiled->net.define(module.source, script_names());
         if (!compiled->net.find_method("forward")) fail(MIRAI_E_INVALID, "source has no \"forward\"");
+        for (const torch::jit::Method &method : compiled->net.get_methods())
+            check_assignments(torch::jit::toGraphFunction(method.function()).graph()->block());
         return compiled;
     });
 }

@@ -56,6 +56,13 @@ const Constant constants[] = {
     {"channels_last_3d", (int64_t)c10::MemoryFormat::ChannelsLast3d},
 };
 
+/* What writes or reads files, or hands out memory that tensors do not guard. */
+bool is_refused(const std::string &field)
+{
+    return field == "save" || field == "load" || field == "from_file" || field == "set_data" ||
+           field.find("unsafe") != std::string::npos;
+}
+
 struct Torch : torch::jit::BuiltinModule {
     Torch() : BuiltinModule("aten") {}
 
@@ -63,6 +70,7 @@ struct Torch : torch::jit::BuiltinModule {
                                                    torch::jit::GraphFunction &function,
                                                    const std::string &field) override
     {
+        if (is_refused(field)) throw torch::jit::ErrorReport(range) << "torch." << field << " is not allowed here";
         c10::IValue value;
         for (const Constant &constant : constants)
             if (field == constant.name) value = constant.number;

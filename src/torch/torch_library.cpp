@@ -1,8 +1,12 @@
 /*
  * torch_library: the wrapper as a whole: registering, its settings, and the module that daemons load.
  */
+#include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <limits>
+
+#include <unistd.h>
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
@@ -29,7 +33,8 @@ mirai_status mirai_torch_register(void)
         if (status == MIRAI_OK) status = mirai_refhook_register(MIRAI_TORCH_OPTIMIZER, &optimizer_hook);
         if (status != MIRAI_OK) fail_as_is(status);
         /* as many daemons as processors, each with as many threads, would only be in each other's way */
-        if (mirai_on_daemon() && !std::getenv("OMP_NUM_THREADS")) at::set_num_threads(1);
+        static std::atomic<bool> is_set{false}; /* once: what was set since then stays */
+        if (mirai_on_daemon() && !std::getenv("OMP_NUM_THREADS") && !is_set.exchange(true)) at::set_num_threads(1);
     });
 }
 
@@ -47,10 +52,17 @@ mirai_status mirai_torch_manual_seed(uint64_t seed)
     });
 }
 
+/* A process that cannot start a thread is ended by libgomp. */
+static long threads_max()
+{
+    return std::max(64L, 4 * sysconf(_SC_NPROCESSORS_ONLN));
+}
+
 mirai_status mirai_torch_set_threads(int32_t threads)
 {
     return attempt([&] {
-        if (threads < 1) fail(MIRAI_E_RANGE, "threads is %d", (int)threads);
+        if (threads < 1 || threads > threads_max())
+            fail(MIRAI_E_RANGE, "threads is %d, but should be 1 to %ld", (int)threads, threads_max());
         at::set_num_threads(threads);
     });
 }
@@ -99,7 +111,7 @@ static mirai_value *run_set_threads(mirai_job *, const mirai_value *args, void *
 {
     clear_detail();
     int64_t threads = mirai_value_int_or(mirai_value_get(args, "threads"), 0);
-    if (threads > std::numeric_limits<int32_t>::max()) threads = 0;
+    if (threads < 0 || threads > std::numeric_limits<int32_t>::max()) threads = 0;
     return mirai_torch_set_threads((int32_t)threads) == MIRAI_OK ? mirai_null() : nullptr;
 }
 
