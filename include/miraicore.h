@@ -18,6 +18,8 @@
 #include <miraicore/daemon.h>
 #include <miraicore/launch.h>
 #include <miraicore/status.h>
+#include <miraicore/many.h>
+#include <miraicore/profile.h>
 #include <miraicore/easy.h>
 
 #endif

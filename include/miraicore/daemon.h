@@ -10,6 +10,7 @@
 #ifndef MIRAICORE_DAEMON_H
 #define MIRAICORE_DAEMON_H
 
+#include <miraicore/rng.h>
 #include <miraicore/value.h>
 
 MIRAI_BEGIN_DECLS
@@ -149,6 +150,69 @@ MIRAI_API int32_t mirai_job_cancelled(const mirai_job *job);
  * @thread main   @since 0.1
  */
 MIRAI_API mirai_status mirai_job_on_cancel(mirai_job *job, mirai_cancel_fn fn, void *user);
+
+/**
+ * Say how far the job is; the host's mirai_task_progress() tells it. Sent at most every 50 ms, the last one
+ * always.
+ * @param job       borrowed.
+ * @param fraction  0 to 1.
+ * @param text      borrowed; at most 1,024 bytes are kept. NULL: none.
+ * @return MIRAI_OK; MIRAI_E_INVALID; MIRAI_E_RANGE; MIRAI_E_CONNRESET; MIRAI_E_NOMEM.
+ * @thread main   @since 0.2
+ */
+MIRAI_API mirai_status mirai_job_progress(mirai_job *job, double fraction, const char *text);
+
+/**
+ * Send a partial result ahead of the result; mirai_task_next_partial() gives it. Waits while 64 of them, or
+ * 16 MiB, have not been taken by the host's library.
+ * @param job    borrowed.
+ * @param value  taken, also on failure.
+ * @return MIRAI_OK; MIRAI_E_INVALID; MIRAI_E_HOOK or MIRAI_E_LIMIT when it could not be encoded;
+ *         MIRAI_E_CONNRESET; MIRAI_E_NOMEM.
+ * @thread main; hooks run in this call   @since 0.2
+ */
+MIRAI_API mirai_status mirai_job_emit(mirai_job *job, mirai_value *value);
+
+/**
+ * The job's stream of random numbers: the task's own, whatever daemon runs it, in whatever order, however
+ * often it is tried (mirai_pool_options.seed).
+ * @param job  borrowed.
+ * @return borrowed, for the job; NULL for NULL.
+ * @thread main   @since 0.2
+ */
+MIRAI_API mirai_rng *mirai_job_rng(mirai_job *job);
+
+/**
+ * Which of its attempts at the task this is.
+ * @param job  borrowed; NULL is allowed.
+ * @return 1 or more; 0 for NULL.
+ * @thread any   @since 0.2
+ */
+MIRAI_API int32_t mirai_job_attempt(const mirai_job *job);
+
+/** Releases what a function kept in its daemon. */
+typedef void (*mirai_state_free_fn)(void *state);
+
+/**
+ * What functions have kept in this daemon under a key.
+ * @param job  borrowed.
+ * @param key  borrowed; 1 to 255 bytes.
+ * @return borrowed, until it is replaced; NULL when there is none.
+ * @thread main   @since 0.2
+ */
+MIRAI_API void *mirai_job_state(mirai_job *job, const char *key);
+
+/**
+ * Keep something in this daemon for later jobs, until it ends.
+ * @param job      borrowed.
+ * @param key      borrowed; 1 to 255 bytes.
+ * @param state    taken (freed by `release`), also on failure; what was there is freed. NULL: none any more.
+ * @param release  called once, on the main thread. NULL: nothing to free.
+ * @return MIRAI_OK; MIRAI_E_INVALID; MIRAI_E_NOMEM.
+ * @thread main   @since 0.2
+ */
+MIRAI_API mirai_status mirai_job_set_state(mirai_job *job, const char *key, void *state,
+                                           mirai_state_free_fn release);
 
 /**
  * End a job that mirai_daemon_next() gave.

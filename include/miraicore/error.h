@@ -37,6 +37,7 @@ typedef int32_t mirai_status;
     X(E_FORKED, -11, "the library cannot be used in a forked child")                               \
     X(E_UNSUPPORTED, -12, "not supported")                                                         \
     X(E_FULL, -13, "budget exhausted")                                                             \
+    X(E_INFEASIBLE, -14, "can never be met")                                                       \
     X(E_NOMEM, -30, "out of memory")                                                               \
     X(E_SYSTEM, -31, "system error")                                                               \
     X(E_NOFILES, -32, "too many open files")                                                       \

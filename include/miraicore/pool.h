@@ -27,8 +27,60 @@ enum {
 enum {
     MIRAI_OUTPUT_DISCARD = 0, /**< nowhere; the last lines of stderr are kept for error values */
     MIRAI_OUTPUT_INHERIT = 1, /**< to the host's own */
+    MIRAI_OUTPUT_CAPTURE = 2, /**< kept per task (mirai_task_output()), and given to the pool's on_output */
     MIRAI_OUTPUT_FORCE_INT32 = INT32_MAX
 };
+
+/** Bits of mirai_daemon_options.cleanup. */
+enum {
+    MIRAI_CLEANUP_ENVIRONMENT = 1, /**< environment variables as before the job */
+    MIRAI_CLEANUP_DIRECTORY = 2,   /**< working directory as before the job */
+    MIRAI_CLEANUP_STATE = 4,       /**< mirai_job_state() dropped after each job */
+    MIRAI_CLEANUP_FORCE_INT32 = INT32_MAX
+};
+
+/**
+ * What a daemon is started with, and when it leaves by itself; all zero is the default. A daemon that
+ * leaves finishes its task first, and no task is lost by it. It leaves with exit code 1 (idle), 2 (wall
+ * time) or 3 (jobs done), as in R's mirai; 0 when its host closed it. One that leaves for its wall time or
+ * its jobs is replaced at once; one that was idle is replaced when there is work for it.
+ */
+typedef struct mirai_daemon_options {
+    /** sizeof(mirai_daemon_options), set by MIRAI_DAEMON_OPTIONS_INIT. */
+    size_t struct_size;
+    /** Names, separated by commas, that tasks can ask for. NULL: none. */
+    const char *tags;
+    /** "NAME=value" sets and "NAME" removes a variable; ended by NULL. NULL: the host's environment. */
+    const char *const *environment;
+    /** Working directory. NULL: the host's. */
+    const char *directory;
+    /** CPUs that it may run on, such as "0-3,6"; NULL: the host's. */
+    const char *cpus;
+    /** Bytes of address space (RLIMIT_AS); 0 or -1: no limit of ours. */
+    int64_t memory_limit;
+    /** Seconds of CPU time in its life (RLIMIT_CPU), after which it dies of SIGXCPU; 0 or -1: none of ours. */
+    int64_t cpu_limit_s;
+    /** Milliseconds without a job after which it leaves; 0 or -1: never. */
+    int64_t idle_ms;
+    /** Milliseconds after its start at which it leaves, between two jobs; 0 or -1: never. */
+    int64_t wall_ms;
+    /** Jobs after which it leaves; 0 or -1: no limit. */
+    int64_t max_jobs;
+    /** Added to the host's niceness; 0: the same. */
+    int32_t nice;
+    /** MIRAI_CLEANUP_* bits: what is put back after each job; 0: nothing. */
+    int32_t cleanup;
+} mirai_daemon_options;
+
+/** Start of every mirai_daemon_options. */
+#define MIRAI_DAEMON_OPTIONS_INIT                                                                  \
+    {                                                                                              \
+        sizeof(mirai_daemon_options), NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0                  \
+    }
+
+/** Called in mirai_pool_process() with what a daemon has written (MIRAI_OUTPUT_CAPTURE). Borrows all. */
+typedef void (*mirai_output_fn)(mirai_pool *pool, uint64_t daemon, uint64_t task, int32_t stream,
+                                const char *bytes, size_t size, void *user);
 
 /** Options of mirai_pool_open(); all zero is the default. */
 typedef struct mirai_pool_options {
@@ -45,6 +97,35 @@ typedef struct mirai_pool_options {
     int64_t grace_ms;
     /** One of MIRAI_OUTPUT_*. */
     int32_t output;
+    /** 1: there are no daemons; a task runs inside mirai_pool_submit(), on its thread: for debuggers. */
+    int32_t sync;
+    /** What its daemons are started with; borrowed for the call. NULL: defaults. */
+    const mirai_daemon_options *daemon;
+    /** What tasks may take while they run; borrowed for the call. NULL: "cpus", as many as are usable. */
+    const mirai_resource *resources;
+    /** How many; at most 16. */
+    size_t resource_count;
+    /**
+     * Milliseconds between heartbeats to a daemon that has a task; one that has not answered for three of
+     * them is killed and its task lost. 0: 5,000; -1: none.
+     */
+    int64_t heartbeat_ms;
+    /** Tasks that may be unresolved at a time; 0 or -1: no limit. */
+    int64_t max_tasks;
+    /** Bytes that requests of unresolved tasks and results not yet read may hold; 0 or -1: no limit. */
+    int64_t max_bytes;
+    /** Bytes kept of each stream of a task's output; 0: 65,536; -1: no limit. */
+    int64_t output_limit;
+    /** Called in mirai_pool_process() with captured output; NULL: mirai_task_output() gives it. */
+    mirai_output_fn on_output;
+    /** Handed to on_output. */
+    void *user;
+    /** Seed of the tasks' random streams (mirai_job_rng()), used when `seeded` is 1. */
+    int32_t seed;
+    /** 1: task number i of this pool gets stream i of `seed`; 0: streams that nobody can foresee. */
+    int32_t seeded;
+    /** 1: may be opened inside a job, up to a depth of 4; 0: a pool in a job is refused, since that multiplies. */
+    int32_t nested;
     /** Must be 0. */
     int32_t reserved;
 } mirai_pool_options;
@@ -52,7 +133,8 @@ typedef struct mirai_pool_options {
 /** Start of every mirai_pool_options. */
 #define MIRAI_POOL_OPTIONS_INIT                                                                    \
     {                                                                                              \
-        sizeof(mirai_pool_options), NULL, 0, 0, 0, 0                                               \
+        sizeof(mirai_pool_options), NULL, 0, 0, 0, 0, NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL, 0, 0, \
+            0, 0                                                                                   \
     }
 
 /**
@@ -72,6 +154,52 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_pool_open(mirai_pool **out, const c
                                                        const mirai_pool_options *options);
 
 /**
+ * Change how many daemons the pool keeps: those that mirai_pool_open() started. Returns at once. When it
+ * shrinks, daemons that are starting or idle end first, and others after their task: none is lost.
+ * @param pool     borrowed.
+ * @param daemons  0 to 4,096.
+ * @return MIRAI_OK; MIRAI_E_INVALID; MIRAI_E_CLOSED; MIRAI_E_STATE for a sync pool; MIRAI_E_FORKED.
+ * @thread any   @since 0.2
+ */
+MIRAI_API MIRAI_NODISCARD mirai_status mirai_pool_resize(mirai_pool *pool, int32_t daemons);
+
+/**
+ * Have the pool keep further daemons, of another kind: with tags, limits or an environment of their own.
+ * Returns at once.
+ * @param pool        borrowed.
+ * @param daemons     1 to 4,096.
+ * @param options     borrowed for the call; NULL: those of the pool.
+ * @param[out] group  number of the kind, for mirai_pool_resize_group(); NULL is allowed.
+ * @return MIRAI_OK; MIRAI_E_INVALID; MIRAI_E_LIMIT for more than 64 kinds; MIRAI_E_CLOSED;
+ *         MIRAI_E_STATE for a sync pool; MIRAI_E_NOMEM; MIRAI_E_FORKED.
+ * @thread any   @since 0.2
+ */
+MIRAI_API MIRAI_NODISCARD mirai_status mirai_pool_launch(mirai_pool *pool, int32_t daemons,
+                                                         const mirai_daemon_options *options,
+                                                         int32_t *group);
+
+/**
+ * As mirai_pool_resize(), for one kind.
+ * @param pool     borrowed.
+ * @param group    what mirai_pool_launch() gave; 0: those that mirai_pool_open() started.
+ * @param daemons  0 to 4,096.
+ * @return as mirai_pool_resize(); MIRAI_E_NOT_FOUND for an unknown group.
+ * @thread any   @since 0.2
+ */
+MIRAI_API MIRAI_NODISCARD mirai_status mirai_pool_resize_group(mirai_pool *pool, int32_t group,
+                                                               int32_t daemons);
+
+/**
+ * Wait until the pool has exactly the daemons that it is to keep, ready: after a resize.
+ * @param pool        borrowed.
+ * @param timeout_ms  0 polls; MIRAI_FOREVER waits.
+ * @return MIRAI_OK; MIRAI_E_TIMEDOUT; MIRAI_E_START when daemons fail to start again and again (the
+ *         detail says why; the pool goes on trying); MIRAI_E_INTERRUPTED; MIRAI_E_INVALID; MIRAI_E_FORKED.
+ * @thread any   @since 0.2
+ */
+MIRAI_API MIRAI_NODISCARD mirai_status mirai_pool_settle(mirai_pool *pool, int64_t timeout_ms);
+
+/**
  * Close a pool: settle its tasks, end its daemons, free it. Handles of tasks stay valid. What has not
  * resolved by the deadline resolves to MIRAI_OUTCOME_CLOSED, and daemons that have not left are killed.
  * @param pool        taken, also on failure; NULL is allowed.
@@ -86,20 +214,71 @@ MIRAI_API mirai_status mirai_pool_close(mirai_pool *pool, int32_t how, int64_t t
 
 /**
  * Submit a task. Its arguments are encoded in this call, so refhooks run here, and when it returns the
- * caller may change anything that the arguments referred to.
+ * caller may change anything that the arguments referred to. In a pool with max_tasks or max_bytes it waits
+ * while that is reached (a single task may go beyond max_bytes); mirai_pool_try_submit() does not.
  * @param pool      borrowed.
  * @param[out] out  owned, release with mirai_task_release(); NULL: detached from the start.
  * @param function  borrowed; name of a function that the daemons know.
  * @param args      taken, also on failure. NULL is an error (a builder failed: its detail is kept).
  * @param options   borrowed for the call; NULL: defaults.
  * @return MIRAI_OK; MIRAI_E_INVALID; MIRAI_E_HOOK when a refhook failed or none is registered for a
- *         reference; MIRAI_E_LIMIT when the arguments are too deep or too large; MIRAI_E_NOMEM;
- *         MIRAI_E_FORKED.
- * @thread any; never waits   @since 0.1
+ *         reference; MIRAI_E_LIMIT when the arguments are too deep or too large; MIRAI_E_INFEASIBLE when no
+ *         daemon of this pool can ever run it (unknown tag or daemon, more of a resource than there is);
+ *         MIRAI_E_INTERRUPTED while waiting for room; MIRAI_E_NOMEM; MIRAI_E_FORKED.
+ * @thread any; waits only for room in a budget   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD mirai_status mirai_pool_submit(mirai_pool *pool, mirai_task **out,
                                                          const char *function, mirai_value *args,
                                                          const mirai_submit_options *options);
+
+/**
+ * As mirai_pool_submit(), but never waits for room. A refused call uses up no random stream.
+ * @param pool      borrowed.
+ * @param[out] out  owned; NULL: detached.
+ * @param function  borrowed.
+ * @param args      taken, also on failure.
+ * @param options   borrowed for the call; NULL: defaults.
+ * @return as mirai_pool_submit(); MIRAI_E_FULL when a budget is exhausted.
+ * @thread any; never waits   @since 0.2
+ */
+MIRAI_API MIRAI_NODISCARD mirai_status mirai_pool_try_submit(mirai_pool *pool, mirai_task **out,
+                                                             const char *function, mirai_value *args,
+                                                             const mirai_submit_options *options);
+
+/** Called in mirai_pool_process() when there is room again. */
+typedef void (*mirai_room_fn)(mirai_pool *pool, void *user);
+
+/**
+ * Have a function called once, when there is room in the pool's budgets: at the next
+ * mirai_pool_process() if there is some now.
+ * @param pool  borrowed.
+ * @param fn    what to call; it replaces one that is due. NULL: nothing is called any more.
+ * @param user  handed to fn.
+ * @return MIRAI_OK; MIRAI_E_INVALID; MIRAI_E_FORKED.
+ * @thread any   @since 0.2
+ */
+MIRAI_API mirai_status mirai_pool_on_room(mirai_pool *pool, mirai_room_fn fn, void *user);
+
+/**
+ * Cancel every task of the pool that is not resolved.
+ * @param pool            borrowed.
+ * @param[out] cancelled  how many there were; NULL is allowed.
+ * @return MIRAI_OK; MIRAI_E_INVALID; MIRAI_E_FORKED.
+ * @thread any; never blocks   @since 0.2
+ */
+MIRAI_API mirai_status mirai_pool_cancel_all(mirai_pool *pool, size_t *cancelled);
+
+/**
+ * Put a value once into each daemon that needs it: what is returned stands for it in the arguments of any
+ * task of this pool, at the cost of a few bytes. It is sent to a daemon before the first task there that
+ * refers to it, decoded once there, and dropped when the last handle and the last task that refer to it
+ * are gone. Tasks must not change what it refers to.
+ * @param pool   borrowed.
+ * @param value  taken, also on failure.
+ * @return owned, release with mirai_value_release(); NULL on failure, with a detail that says why.
+ * @thread any; hooks run in this call   @since 0.2
+ */
+MIRAI_API MIRAI_NODISCARD mirai_value *mirai_share(mirai_pool *pool, mirai_value *value);
 
 /** Options of mirai_pool_everywhere(); all zero is the default. */
 typedef struct mirai_everywhere_options {
