@@ -189,8 +189,7 @@ double mirai_rng_normal(mirai_rng *rng)
     return mirai__rng_normal_quantile(p < 1 ? p : below_one);
 }
 
-/* Below a bound of at most M1: as many draws fall to each integer, and those that are left over to
- * none. */
+/* Below a bound of at most M1: equal shares of the draws, and none of those left over. */
 static uint64_t draw_below(mirai_rng *rng, uint64_t bound)
 {
     uint64_t share = M1 / bound, integer;
