@@ -10,6 +10,7 @@
 
 #include <miraicore/version.h>
 #include <miraicore/error.h>
+#include <miraicore/rng.h>
 #include <miraicore/buffer.h>
 #include <miraicore/value.h>
 #include <miraicore/refhook.h>

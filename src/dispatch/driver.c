@@ -46,6 +46,7 @@ void mirai__driver_notify(mirai_pool *pool)
 bool mirai__driver_interrupt(mirai_pool *pool)
 {
     if (mirai__list_is_empty(&pool->waiters)) return false;
+    pool->untold = true;
     for (mirai__list *at = pool->waiters.next; at != &pool->waiters; at = at->next) {
         mirai__waiter *waiter = mirai__list_entry(at, mirai__waiter, of_pool);
         waiter->interrupted = true;
@@ -54,13 +55,29 @@ bool mirai__driver_interrupt(mirai_pool *pool)
     return true;
 }
 
+static mirai_status tell_interrupt(mirai_pool *pool)
+{
+    pool->untold = false;
+    return mirai__fail(MIRAI_E_INTERRUPTED, "the wait was interrupted");
+}
+
+/* A wait that was interrupted ends with what it waited for. If no other tells the interrupt, the next one does, which
+ * may have begun by now. */
+static void pass_interrupt(mirai_pool *pool)
+{
+    if (!pool->untold) return;
+    for (mirai__list *at = pool->waiters.next; at != &pool->waiters; at = at->next)
+        if (mirai__list_entry(at, mirai__waiter, of_pool)->interrupted) return;
+    pool->untold = false;
+    if (!mirai__driver_interrupt(pool)) atomic_store(&pool->interrupt, 1);
+}
+
 static mirai_status wait_as(mirai_pool *pool, mirai__waiter *waiter, bool (*done)(void *context),
                             void *context, int64_t deadline, bool interruptible)
 {
     for (;;) {
         if (done(context)) return MIRAI_OK;
-        if (waiter->interrupted && interruptible)
-            return mirai__fail(MIRAI_E_INTERRUPTED, "the wait was interrupted");
+        if (waiter->interrupted && interruptible) return tell_interrupt(pool);
         if (deadline != MIRAI__NEVER && mirai__now_ms() >= deadline)
             return mirai__fail(MIRAI_E_TIMEDOUT, "the time to wait was over");
         if (pool->driver == NULL) take_over(pool, waiter);
@@ -77,7 +94,7 @@ mirai_status mirai__driver_wait(mirai_pool *pool, mirai__list *task_waiters, boo
     if (done(context)) return MIRAI_OK;
     if (interruptible && atomic_exchange(&pool->interrupt, 0) != 0) {
         (void)mirai__driver_interrupt(pool); /* those who waited before are meant first of all */
-        return mirai__fail(MIRAI_E_INTERRUPTED, "the wait was interrupted");
+        return tell_interrupt(pool);
     }
     if (deadline != MIRAI__NEVER && mirai__now_ms() >= deadline)
         return mirai__fail(MIRAI_E_TIMEDOUT, "not resolved yet");
@@ -90,9 +107,7 @@ mirai_status mirai__driver_wait(mirai_pool *pool, mirai__list *task_waiters, boo
     mirai_status status = wait_as(pool, &waiter, done, context, deadline, interruptible);
     mirai__list_remove(&waiter.of_pool);
     mirai__list_remove(&waiter.of_task);
-    /* What it waited for came together with an interrupt: that is not lost, the next wait tells it. */
-    if (status == MIRAI_OK && interruptible && waiter.interrupted && mirai__list_is_empty(&pool->waiters))
-        atomic_store(&pool->interrupt, 1);
+    if (status == MIRAI_OK && interruptible && waiter.interrupted) pass_interrupt(pool);
     /* NULL: it was promoted just now, and leaves before it took over. */
     if (pool->driver == &waiter || pool->driver == NULL) hand_over(pool);
     (void)pthread_cond_destroy(&waiter.condition);

@@ -52,6 +52,7 @@ struct mirai_pool {
     mirai__list waiters;           /* all, in order of arrival */
     struct mirai__waiter *driver;  /* one of them; NULL: the service thread drives */
     _Atomic int interrupt;         /* set by mirai_pool_interrupt(), taken by a turn or a wait */
+    bool untold;                   /* waits were interrupted, and none of them has said so yet */
 
     mirai__list setups;    /* mirai__everywhere, in order */
     mirai__list callbacks; /* tasks whose on_resolved is due */

@@ -19,6 +19,9 @@ SIZE(mirai_outcome, 4);
 SIZE(mirai_type, 4);
 SIZE(mirai_dtype, 4);
 
+SIZE(mirai_rng, 24);
+FIELD(mirai_rng, state, 0, 24);
+
 SIZE(mirai_refhook, 96);
 FIELD(mirai_refhook, struct_size, 0, 8);
 FIELD(mirai_refhook, context, 8, 8);

@@ -232,6 +232,9 @@ static void answer_wrongly(int fd, const char *mode)
             (void)(put_header(fd, &result) && put(fd, "\xf6", 1));
         } else if (strcmp(mode, "no_body") == 0) {
             (void)put_header(fd, &result);
+        } else if (strcmp(mode, "leave_twice") == 0) {
+            const header leave = {.kind = KIND_LEAVE};
+            (void)(put_header(fd, &leave) && put_header(fd, &leave));
         } else { /* "stale": the attempt before */
             result.body = 1;
             result.attempt--;
@@ -285,7 +288,7 @@ static void lie_later(const char *mode, int fd, const uint8_t *token)
     }
 }
 
-int hostile_daemon(const char *mode)
+int hostile_lie(const char *mode)
 {
     uint8_t token[16] = {0};
     header welcome;
@@ -296,6 +299,12 @@ int hostile_daemon(const char *mode)
         if (!say_hello(fd, token, HELLO) || !get_frame(fd, &welcome)) return 5;
         lie_later(mode, fd, token);
     }
-    rest();
     return 0;
+}
+
+int hostile_daemon(const char *mode)
+{
+    int status = hostile_lie(mode);
+    if (status == 0) rest();
+    return status;
 }

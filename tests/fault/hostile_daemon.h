@@ -9,6 +9,8 @@
 
 /* Behave as `mode` says; the exit status of the process. */
 int hostile_daemon(const char *mode);
+/* The same, but come back when the lies are told, where they end; 0 when they were. The connection stays open. */
+int hostile_lie(const char *mode);
 /* A connection to a listener's address (ipc, abstract, tcp): a descriptor, or -1. */
 int hostile_connect(const char *url);
 /* Bytes of no meaning, the same for the same seed. */

@@ -61,19 +61,6 @@ static bool find_socket_file(pid_t pid, char *path, size_t size)
     return found;
 }
 
-typedef struct family {
-    pid_t pids[32];
-    size_t count;
-} family;
-
-static bool is_extinct(void *context)
-{
-    const family *family = context;
-    for (size_t i = 0; i < family->count; i++)
-        if (story_is_alive(family->pids[i])) return false;
-    return true;
-}
-
 /* What its jobs write. */
 static char bred[160], spins[160], executes[160];
 
@@ -97,9 +84,8 @@ static void check_end(int signal_number)
 {
     char socket_file[256] = "";
     pid_t host = start_host();
-    family family;
-    family.count = story_descendants(host, family.pids, 31);
-    assert_true(family.count >= 8 && family.count <= 31); /* four daemons, a child of a job, a command's three */
+    story_family family = story_family_of(host);
+    assert_true(family.count >= 8); /* four daemons, a child of a job, a command's three */
     family.pids[family.count++] = (pid_t)story_read_number(bred);
     const char *transport = getenv("MIRAI_TRANSPORT");
     bool is_ipc = transport != NULL && strcmp(transport, "ipc") == 0;
@@ -110,7 +96,7 @@ static void check_end(int signal_number)
     int how;
     assert_int_equal(waitpid(host, &how, 0), host);
     assert_true(WIFSIGNALED(how));
-    assert_true(story_until(is_extinct, &family));
+    assert_true(story_until_extinct(&family));
     assert_true(story_now_ms() - began < story_bound_ms(1000));
     if (is_ipc) assert_int_not_equal(access(socket_file, F_OK), 0);
     story_remove_files();
@@ -133,14 +119,13 @@ static void test_host__stopped_daemons_leave_with_it(void **state)
 {
     (void)state;
     pid_t host = start_host();
-    family family;
-    family.count = story_descendants(host, family.pids, 31);
+    story_family family = story_family_of(host);
     assert_int_equal(kill(host, SIGSTOP), 0); /* a host that is stopped has not died */
     story_sleep_ms(300);
     for (size_t i = 0; i < family.count; i++) assert_true(story_is_alive(family.pids[i]));
     assert_int_equal(kill(host, SIGKILL), 0);
     assert_int_equal(waitpid(host, NULL, 0), host);
-    assert_true(story_until(is_extinct, &family));
+    assert_true(story_until_extinct(&family));
     story_remove_files();
 }
 

@@ -125,19 +125,6 @@ static void test_kill__takes_the_jobs_children_along(void **state)
     story_remove_files();
 }
 
-typedef struct family {
-    pid_t pids[16];
-    size_t count;
-} family;
-
-static bool is_extinct(void *context)
-{
-    const family *family = context;
-    for (size_t i = 0; i < family->count; i++)
-        if (story_is_alive(family->pids[i])) return false;
-    return true;
-}
-
 static void check_command_goes_with(int signal_number)
 {
     char script[256];
@@ -148,13 +135,12 @@ static void check_command_goes_with(int signal_number)
     mirai_value *command = mirai_list_of(mirai_string("sh"), mirai_string("-c"), mirai_string(script), MIRAI_END);
     mirai_task *task = story_submit(pool, "mirai.exec", mirai_dict_of("command", command, MIRAI_END));
     assert_true(story_until_file(path));
-    family family;
-    family.count = story_descendants(daemon, family.pids, 16);
-    assert_true(family.count >= 3 && family.count <= 16);
+    story_family family = story_family_of(daemon);
+    assert_true(family.count >= 3);
     int64_t began = story_now_ms();
     assert_int_equal(kill(daemon, signal_number), 0);
     (void)check_lost(task);
-    assert_true(story_until(is_extinct, &family));
+    assert_true(story_until_extinct(&family));
     assert_true(story_now_ms() - began < story_bound_ms(1000));
     mirai_task_release(task);
     story_close(pool);

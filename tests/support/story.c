@@ -214,6 +214,29 @@ bool story_until_dead(pid_t pid)
     return story_until(is_dead, &pid);
 }
 
+story_family story_family_of(pid_t root)
+{
+    story_family family;
+    const size_t most = sizeof family.pids / sizeof *family.pids - 1;
+    family.count = story_descendants(root, family.pids, most);
+    assert_true(family.count <= most);
+    return family;
+}
+
+static bool is_extinct(void *context)
+{
+    const story_family *family = context;
+    for (size_t i = 0; i < family->count; i++)
+        if (story_is_alive(family->pids[i])) return false;
+    return true;
+}
+
+bool story_until_extinct(const story_family *family)
+{
+    story_family copy = *family;
+    return story_until(is_extinct, &copy);
+}
+
 /* ---- files ----------------------------------------------------------------------------------- */
 
 static char folder[64];

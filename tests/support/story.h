@@ -85,6 +85,13 @@ int64_t story_rss_kib(void);    /* resident memory */
 /* Processes that descend from one, by walking /proc; returns how many there are, fills up to `most`. */
 size_t story_descendants(pid_t root, pid_t *pids, size_t most);
 bool story_is_alive(pid_t pid); /* zombies are not */
+/* Those that descended from a process at some moment. */
+typedef struct story_family {
+    pid_t pids[32];
+    size_t count;
+} story_family;
+story_family story_family_of(pid_t root); /* asserts that there is room for them and one more */
+bool story_until_extinct(const story_family *family);
 /* Value of a line such as "SigBlk" in a status file of /proc, read as a hexadecimal number. */
 uint64_t story_status_mask(const char *path, const char *name);
 bool story_in_valgrind(void);

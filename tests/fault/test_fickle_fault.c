@@ -1,0 +1,76 @@
+/*
+ * Daemons that come and do not stay: those that die once they have greeted fail the opening of a pool, and those that
+ * leave and go on talking are ended.
+ */
+#include "story.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hostile_daemon.h"
+
+enum { WANTED = 4, ENOUGH = 40 };
+
+/* A daemon that dies when it was welcomed. The first one never greets, so that there are never enough; and after far
+ * too many there comes an end, so that a pool that starts them for ever is told from one that does not. */
+static int be_fickle(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    off_t count = fd >= 0 && write(fd, "x", 1) == 1 ? lseek(fd, 0, SEEK_CUR) : ENOUGH;
+    if (count >= ENOUGH) return 3;
+    return count == 1 ? hostile_daemon("silent") : hostile_lie("deaf");
+}
+
+static void test_fickle__daemons_that_die_when_ready_are_not_started_for_ever(void **state)
+{
+    (void)state;
+    char path[160];
+    (void)snprintf(path, sizeof path, "%s", story_path("starts"));
+    const char *const command[] = {story_program(), "fickle", path, NULL};
+    mirai_pool_options options = MIRAI_POOL_OPTIONS_INIT;
+    options.command = command;
+    options.start_timeout_ms = -1;
+    mirai_pool *pool = NULL;
+    assert_int_equal(mirai_pool_open(&pool, "fickle", WANTED, &options), MIRAI_E_START);
+    if (strstr(mirai_error_detail(), "status 0") == NULL) fail_msg("no cause in: %s", mirai_error_detail());
+    assert_null(pool);
+    size_t starts = story_file_size(path);
+    assert_true(starts >= 2 && starts <= 2 * WANTED); /* each once more at most, while the first death is dealt with */
+    pid_t left[8];
+    assert_int_equal(story_descendants(getpid(), left, 8), 0);
+    assert_int_equal(story_file_size(path), starts);
+    story_remove_files();
+}
+
+static void test_fickle__daemon_that_leaves_twice_is_ended(void **state)
+{
+    (void)state;
+    const char *const command[] = {story_program(), "hostile", "leave_twice", NULL};
+    mirai_pool_options options = MIRAI_POOL_OPTIONS_INIT;
+    options.command = command;
+    mirai_pool *pool = story_open_with(1, &options);
+    for (int i = 0; i < 3; i++) { /* those that come after it do the same */
+        mirai_task *task = story_submit(pool, "echo", mirai_null());
+        const mirai_value *error = story_expect(task, MIRAI_OUTCOME_LOST);
+        if (strstr(mirai_value_error_message(error), "it went on") == NULL)
+            fail_msg("not for going on: %s", mirai_value_error_message(error));
+        assert_false(story_is_alive((pid_t)mirai_value_int_or(mirai_value_get(error, "pid"), 0)));
+        mirai_task_release(task);
+    }
+    assert_int_equal(story_status(pool).daemons_lost, 3);
+    story_close(pool);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 3 && strcmp(argv[1], "hostile") == 0) return hostile_daemon(argv[2]);
+    if (argc == 3 && strcmp(argv[1], "fickle") == 0) return be_fickle(argv[2]);
+    MIRAI_EXIT_IF(mirai_main(argc, argv, story_setup));
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fickle__daemons_that_die_when_ready_are_not_started_for_ever),
+        cmocka_unit_test(test_fickle__daemon_that_leaves_twice_is_ended),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
