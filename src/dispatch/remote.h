@@ -49,6 +49,9 @@ typedef struct mirai__stranger {
 void mirai__remote_spawn(mirai_pool *pool);
 mirai__remote *mirai__remote_of(mirai__sched_daemon *daemon);
 
+/* Send it a frame; harmless when its link has ended. */
+void mirai__remote_send(mirai_pool *pool, mirai__remote *remote, const mirai__frame *frame);
+
 /* Commands of the scheduler. */
 void mirai__remote_run(mirai_pool *pool, mirai__remote *remote, const mirai__frame *job);
 void mirai__remote_interrupt(mirai_pool *pool, mirai__remote *remote, uint64_t attempt);

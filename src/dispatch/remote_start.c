@@ -1,0 +1,102 @@
+/*
+ * remote_start: starting a daemon's process and giving it its place in the pool. On a thread that makes a turn; only
+ * the start itself drops the pool's lock.
+ */
+#include "remote_private.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "clock.h"
+#include "detail.h"
+#include "random.h"
+
+static _Atomic uint64_t last_remote_id;
+
+/* Lock not held. */
+static mirai_status start(const mirai_pool *pool, mirai__remote *remote)
+{
+    mirai__spawn spawn = pool->spawn; /* the template is constant */
+    spawn.launch = remote->id;
+    spawn.token = remote->token;
+    mirai__channel *channel = NULL;
+    if (spawn.url != NULL) {
+        MIRAI_TRY(mirai__random_bytes(remote->token, sizeof remote->token));
+    } else {
+        MIRAI_TRY(mirai__channel_pair(&channel, &spawn.socket));
+        remote->link = mirai__link_new(channel, &mirai__limits_stranger);
+        if (remote->link == NULL) {
+            (void)close(spawn.socket);
+            return MIRAI_E_NOMEM;
+        }
+    }
+    mirai_status status = mirai__spawn_process(&spawn, &remote->process);
+    if (spawn.socket >= 0) (void)close(spawn.socket);
+    return status;
+}
+
+/* Lock held. Whatever of this fails, the process is killed by the caller. */
+static mirai_status enrol(mirai_pool *pool, mirai__remote *remote)
+{
+    mirai__list_init(&remote->lingering);
+    remote->watched = POLLIN;
+    remote->started = mirai__now_ms();
+    MIRAI_TRY(mirai__map_put(&pool->remotes, remote->id, remote));
+    mirai_status status =
+        mirai__engine_watch(pool, remote->process.pidfd, POLLIN, MIRAI__SOURCE_PROCESS, remote->id);
+    if (status == MIRAI_OK && remote->link != NULL)
+        status = mirai__engine_watch(pool, mirai__link_fd(remote->link), POLLIN, MIRAI__SOURCE_LINK,
+                                     remote->id);
+    if (status == MIRAI_OK && remote->process.output_fd >= 0)
+        status = mirai__engine_watch(pool, remote->process.output_fd, POLLIN, MIRAI__SOURCE_OUTPUT,
+                                     remote->id);
+    if (status == MIRAI_OK)
+        status = mirai__sched_daemon_added(&pool->sched, &remote->sched, remote->started);
+    if (status == MIRAI_OK) return MIRAI_OK;
+    (void)mirai__map_remove(&pool->remotes, remote->id);
+    mirai__engine_unwatch(pool, remote->process.pidfd); /* those not watched yet do not mind */
+    if (remote->link != NULL) mirai__engine_unwatch(pool, mirai__link_fd(remote->link));
+    if (remote->process.output_fd >= 0) mirai__engine_unwatch(pool, remote->process.output_fd);
+    return status;
+}
+
+/* A process that could not be enrolled. It was started a moment ago, so this does not wait long. */
+static void abandon(mirai__remote *remote)
+{
+    mirai__process_kill(&remote->process, SIGKILL);
+    struct pollfd dead = {.fd = remote->process.pidfd, .events = POLLIN};
+    while (poll(&dead, 1, -1) < 0 && errno == EINTR) continue;
+    mirai__death death;
+    (void)mirai__process_reap(&remote->process, &death);
+}
+
+void mirai__remote_spawn(mirai_pool *pool)
+{
+    pool->spawns_owed--;
+    pool->spawning++;
+    (void)pthread_mutex_unlock(&pool->lock);
+    mirai__remote *remote = mirai__alloc_zero(1, sizeof *remote);
+    mirai_status status = remote == NULL ? MIRAI_E_NOMEM : MIRAI_OK;
+    if (remote != NULL) {
+        remote->id = atomic_fetch_add(&last_remote_id, 1) + 1;
+        remote->process = (mirai__process){.pid = -1, .pidfd = -1, .output_fd = -1};
+        status = start(pool, remote);
+    }
+    (void)pthread_mutex_lock(&pool->lock);
+    pool->spawning--;
+    if (status == MIRAI_OK) {
+        status = enrol(pool, remote);
+        if (status == MIRAI_OK) {
+            if (pool->ending) mirai__remote_kill(pool, remote, "the pool was closed");
+            return;
+        }
+        abandon(remote);
+    }
+    mirai__remote_note_start(pool, status, mirai_error_detail());
+    if (remote != NULL) mirai__remote_free(remote);
+    mirai__sched_spawn_failed(&pool->sched, mirai__now_ms());
+}
