@@ -89,7 +89,7 @@ static mirai_status read_environment(request *request, const mirai_value *env)
         request->entries[i] = mirai__format("%s=%s", name, text);
         if (request->entries[i] == NULL) return MIRAI_E_NOMEM;
     }
-    request->environment = mirai__environment(request->entries, count);
+    request->environment = mirai__environment((const char *const *)request->entries, count);
     if (request->environment == NULL) return MIRAI_E_NOMEM;
     request->capture.child.environment = request->environment;
     return MIRAI_OK;

@@ -14,12 +14,14 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "confines.h"
 #include "detail.h"
 #include <miraicore/daemon.h>
 
 static const char *const variables[] = {"MIRAI_DAEMON_FD",   "MIRAI_DAEMON_URL",
                                         "MIRAI_TOKEN_FD",    "MIRAI_DAEMON_LAUNCH",
-                                        "MIRAI_DAEMON_SELF", "MIRAI_DAEMON_HOST"};
+                                        "MIRAI_DAEMON_SELF", "MIRAI_DAEMON_HOST",
+                                        MIRAI__CONFINES_VARIABLE};
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool is_daemon; /* written in `once` */
@@ -108,6 +110,7 @@ static mirai_status read_all(mirai__session *out)
     const char *host = getenv("MIRAI_DAEMON_HOST");
     out->host = host == NULL ? 0 : (int32_t)strtol(host, NULL, 10);
     out->is_self = getenv("MIRAI_DAEMON_SELF") != NULL;
+    MIRAI_TRY(mirai__confines_apply(getenv(MIRAI__CONFINES_VARIABLE)));
     if (getenv("MIRAI_DAEMON_FD") != NULL) return read_socket(out);
     MIRAI_TRY(read_token(out->token));
     out->url = mirai__strdup(url);

@@ -23,7 +23,7 @@ typedef struct mirai__session {
 bool mirai__session_is_daemon(void);   /* this process was started as a daemon */
 bool mirai__session_has_entered(void); /* and its handshake is done */
 void mirai__session_enter(void);       /* said when it is */
-/* Read the environment and clean it; once. E_STATE when this is no daemon, or it was taken before;
+/* Read the environment, clean it, and put on this process the limits that it names; once. E_STATE when this is no daemon, or it was taken before;
  * E_INVALID when what is there makes no sense; E_NOMEM. */
 mirai_status mirai__session_take(mirai__session *out);
 

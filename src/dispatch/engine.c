@@ -14,6 +14,7 @@
 
 #include "alloc.h"
 #include "clock.h"
+#include "daemon_options.h"
 #include "detail.h"
 #include "driver.h"
 #include "random.h"
@@ -186,6 +187,7 @@ static void free_pool(mirai_pool *pool)
     mirai__map_fini(&pool->strangers);
     mirai__hooks_free(pool->hooks);
     free_command(pool->command);
+    mirai__daemon_options_free(pool->daemon_options);
     mirai__free(pool->start_detail);
     mirai__free(pool->name);
     (void)pthread_mutex_destroy(&pool->lock);
@@ -215,6 +217,8 @@ static mirai_status equip(mirai_pool *pool, const char *name, const mirai_pool_o
     }
     pool->spawn.command = (const char *const *)pool->command;
     pool->spawn.output = options->output;
+    MIRAI_TRY(mirai__daemon_options_copy(options->daemon, &pool->daemon_options));
+    pool->spawn.options = pool->daemon_options;
     pool->spawn.socket = -1;
     pool->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (pool->epoll < 0) return mirai__fail_errno(errno, "opening a pool");

@@ -35,6 +35,7 @@ struct mirai_pool {
     mirai__sched sched;
     mirai__spawn spawn; /* template: command and output */
     char **command;     /* owned copy behind spawn.command; NULL: the default program */
+    mirai_daemon_options *daemon_options; /* owned copy behind spawn.options */
 
     int epoll; /* all sources of the pool: constant */
     int wake;  /* eventfd among them: kicks the thread that sleeps in epoll */

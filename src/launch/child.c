@@ -7,8 +7,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "alloc.h"
@@ -92,8 +95,15 @@ static mirai_status clear_of_targets(const mirai__child *child, int *files, bool
     return MIRAI_OK;
 }
 
-static mirai_status explain(int error, const char *path)
+static mirai_status explain(int error, const mirai__child *child, const char *path)
 {
+    struct stat status;
+    const char *directory = child->directory;
+    if (directory != NULL) { /* asked afterwards, since a spawn does not tell what it could not find */
+        int lacking = stat(directory, &status) != 0 ? errno : S_ISDIR(status.st_mode) ? 0 : ENOTDIR;
+        if (lacking == 0 && access(directory, X_OK) != 0) lacking = errno;
+        if (lacking != 0) return mirai__fail_errno(lacking, "directory \"%s\"", directory);
+    }
     if (error == ENOENT && access(path, X_OK) == 0)
         return mirai__fail(MIRAI_E_NOENT,
                            "command \"%s\": the interpreter that it names does not exist", path);
@@ -102,12 +112,26 @@ static mirai_status explain(int error, const char *path)
     return mirai__fail_errno(error, "starting \"%s\"", path);
 }
 
+/* A path that counts from here is no longer one in the child's directory. */
+static mirai_status find_command(const mirai__child *child, char **out)
+{
+    MIRAI_TRY(mirai__command_find(child->argv[0], out));
+    if (child->directory == NULL || **out == '/') return MIRAI_OK;
+    char real[PATH_MAX];
+    int error = realpath(*out, real) == NULL ? errno : 0;
+    mirai__free(*out);
+    *out = NULL;
+    if (error != 0) return mirai__fail_errno(error, "command \"%s\"", child->argv[0]);
+    *out = mirai__strdup(real);
+    return *out == NULL ? MIRAI_E_NOMEM : MIRAI_OK;
+}
+
 mirai_status mirai__child_start(const mirai__child *child, mirai__process *out)
 {
     char *found = NULL;
     const char *path = child->path;
     if (path == NULL) {
-        MIRAI_TRY(mirai__command_find(child->argv[0], &found));
+        MIRAI_TRY(find_command(child, &found));
         path = found;
     }
     int files[FILES] = {-1, -1, -1, -1};
@@ -116,7 +140,7 @@ mirai_status mirai__child_start(const mirai__child *child, mirai__process *out)
     mirai_status status = clear_of_targets(child, files, is_copy);
     if (status == MIRAI_OK) {
         int error = spawn_with(child, path, files, &pid);
-        if (error != 0) status = explain(error, path);
+        if (error != 0) status = explain(error, child, path);
     }
     for (int i = 0; i < FILES; i++)
         if (is_copy[i]) (void)close(files[i]);

@@ -4,7 +4,7 @@
  */
 #include "environment.h"
 
-#include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,10 +13,10 @@
 static bool same_name(const char *a, const char *b)
 {
     size_t size = strcspn(a, "=");
-    return strncmp(a, b, size) == 0 && b[size] == '=';
+    return strncmp(a, b, size) == 0 && (b[size] == '=' || b[size] == '\0');
 }
 
-static bool is_replaced(const char *entry, char *const *entries, size_t count)
+static bool is_named(const char *entry, const char *const *entries, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (same_name(entry, entries[i])) return true;
@@ -24,15 +24,15 @@ static bool is_replaced(const char *entry, char *const *entries, size_t count)
 }
 
 /* Whoever passed these on would make a grandchild believe that it is our daemon. */
-static bool is_ours(const char *entry)
+bool mirai__environment_is_ours(const char *entry)
 {
     static const char *const prefixes[] = {"MIRAI_DAEMON_", "MIRAI_TOKEN_FD="};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
         if (strncmp(entry, prefixes[i], strlen(prefixes[i])) == 0) return true;
-    return false;
+    return strcmp(entry, "MIRAI_TOKEN_FD") == 0;
 }
 
-char **mirai__environment(char *const *entries, size_t count)
+char **mirai__environment(const char *const *entries, size_t count)
 {
     size_t room = count + 1;
     for (char **at = environ; at != NULL && *at != NULL; at++) room++;
@@ -40,7 +40,11 @@ char **mirai__environment(char *const *entries, size_t count)
     if (all == NULL) return NULL;
     size_t used = 0;
     for (char **at = environ; at != NULL && *at != NULL && used + count + 1 < room; at++)
-        if (!is_ours(*at) && !is_replaced(*at, entries, count)) all[used++] = *at;
-    for (size_t i = 0; i < count; i++) all[used++] = entries[i];
+        if (!mirai__environment_is_ours(*at) && !is_named(*at, entries, count)) all[used++] = *at;
+    for (size_t i = 0; i < count; i++) {
+        bool counts = strchr(entries[i], '=') != NULL &&
+                      !is_named(entries[i], entries + i + 1, count - i - 1);
+        if (counts) all[used++] = (char *)(uintptr_t)entries[i];
+    }
     return all;
 }

@@ -14,14 +14,18 @@
 
 #include "alloc.h"
 #include "child.h"
+#include "confines.h"
 #include "detail.h"
 #include "environment.h"
 #include "fault.h"
+
+enum { OWN_ENTRIES = 6 };
 
 /* What is held while spawning, released by fini(). */
 typedef struct attempt {
     char *program;
     char *url_entry;
+    char *confines_entry;
     char launch_entry[48];
     char host_entry[40];
     char **environment;
@@ -40,6 +44,7 @@ static void fini(attempt *attempt)
 {
     mirai__free(attempt->program);
     mirai__free(attempt->url_entry);
+    mirai__free(attempt->confines_entry);
     mirai__free(attempt->environment);
     close_fd(&attempt->token_fd);
     close_fd(&attempt->error_read);
@@ -78,27 +83,47 @@ static mirai_status open_error_pipe(attempt *attempt)
     return MIRAI_OK;
 }
 
-static mirai_status make_environment(attempt *attempt, const mirai__spawn *spawn, bool is_self)
+/* What makes the process a daemon: fills up to OWN_ENTRIES. */
+static mirai_status make_entries(attempt *attempt, const mirai__spawn *spawn, bool is_self,
+                                 const char **entries, size_t *count)
 {
-    static char self_entry[] = "MIRAI_DAEMON_SELF=1", socket_entry[] = "MIRAI_DAEMON_FD=3",
-                token_entry[] = "MIRAI_TOKEN_FD=3";
     (void)snprintf(attempt->launch_entry, sizeof attempt->launch_entry,
                    "MIRAI_DAEMON_LAUNCH=%" PRIu64, spawn->launch);
     (void)snprintf(attempt->host_entry, sizeof attempt->host_entry, "MIRAI_DAEMON_HOST=%ld",
                    (long)getpid());
-    char *entries[5] = {attempt->launch_entry, attempt->host_entry};
-    size_t count = 2;
-    if (is_self) entries[count++] = self_entry;
+    MIRAI_TRY(mirai__confines_entry(spawn->options, &attempt->confines_entry));
+    size_t n = 0;
+    entries[n++] = attempt->launch_entry;
+    entries[n++] = attempt->host_entry;
+    if (attempt->confines_entry != NULL) entries[n++] = attempt->confines_entry;
+    if (is_self) entries[n++] = "MIRAI_DAEMON_SELF=1";
     if (spawn->socket >= 0) {
-        entries[count++] = socket_entry;
+        entries[n++] = "MIRAI_DAEMON_FD=3";
     } else {
         attempt->url_entry = mirai__format("MIRAI_DAEMON_URL=%s", spawn->url);
         if (attempt->url_entry == NULL) return MIRAI_E_NOMEM;
-        entries[count++] = attempt->url_entry;
-        entries[count++] = token_entry;
+        entries[n++] = attempt->url_entry;
+        entries[n++] = "MIRAI_TOKEN_FD=3";
     }
-    attempt->environment = mirai__environment(entries, count);
-    return attempt->environment == NULL ? MIRAI_E_NOMEM : MIRAI_OK;
+    *count = n;
+    return MIRAI_OK;
+}
+
+static mirai_status make_environment(attempt *attempt, const mirai__spawn *spawn, bool is_self)
+{
+    const char *const *wanted = spawn->options != NULL ? spawn->options->environment : NULL;
+    size_t given = 0, own = 0;
+    while (wanted != NULL && wanted[given] != NULL) given++;
+    const char **entries = mirai__alloc_zero(given + OWN_ENTRIES, sizeof *entries);
+    if (entries == NULL) return MIRAI_E_NOMEM;
+    for (size_t i = 0; i < given; i++) entries[i] = wanted[i];
+    mirai_status status = make_entries(attempt, spawn, is_self, entries + given, &own);
+    if (status == MIRAI_OK) {
+        attempt->environment = mirai__environment(entries, given + own);
+        if (attempt->environment == NULL) status = MIRAI_E_NOMEM;
+    }
+    mirai__free(entries);
+    return status;
 }
 
 /* Ours, unless the host program has closed it. */
@@ -131,6 +156,7 @@ static mirai_status run(attempt *attempt, const mirai__spawn *spawn, mirai__proc
     }
     MIRAI_TRY(make_environment(attempt, spawn, is_self));
     child.environment = attempt->environment;
+    if (spawn->options != NULL) child.directory = spawn->options->directory;
     return mirai__child_start(&child, out);
 }
 

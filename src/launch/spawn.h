@@ -21,6 +21,7 @@ typedef struct mirai__spawn {
     int socket;                 /* daemon's end of a pair, or -1; borrowed */
     const char *url;            /* when there is no socket */
     const uint8_t *token;       /* MIRAI__TOKEN_SIZE bytes, with url */
+    const mirai_daemon_options *options; /* complete; borrowed; NULL: defaults */
     uint64_t launch;            /* which launch this is: MIRAI_DAEMON_LAUNCH in the environment */
 } mirai__spawn;
 
