@@ -12,6 +12,11 @@
  *
  * Accessors borrow. What they return lives as long as the value that was asked.
  *
+ * A *shared* value stands for one that is kept elsewhere: what mirai_share() and mirai_task_argument() give.
+ * It may occur anywhere in the arguments of a task of its pool, which finds the value itself in that
+ * place. To whoever holds it, it is opaque: it cannot be read, it equals only itself, and it prints as
+ * `<shared 12, 8.0 MB>` or `<task 7>`.
+ *
  * Thread safety: every function here is safe on any thread.
  */
 #ifndef MIRAICORE_VALUE_H
@@ -37,7 +42,8 @@ typedef struct mirai_value mirai_value;
     X(LIST, 8, "list")                                                                             \
     X(DICT, 9, "dict")                                                                             \
     X(REFERENCE, 10, "reference")                                                                  \
-    X(ERROR, 11, "error")
+    X(ERROR, 11, "error")                                                                          \
+    X(SHARED, 12, "shared")
 
 enum {
 #define MIRAI_TYPE_ENUM(name, number, text) MIRAI_TYPE_##name = number,

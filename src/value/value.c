@@ -108,6 +108,7 @@ static void drop_content(mirai_value *value, mirai_value **dead)
     }
     case MIRAI_TYPE_ERROR: drop(MIRAI__NODE(error, value)->fields, dead); break;
     case MIRAI_TYPE_REFERENCE: drop_reference(MIRAI__NODE(reference, value), dead); break;
+    case MIRAI_TYPE_SHARED: mirai__shared_release(MIRAI__NODE(shared, value)->shared); break;
     case MIRAI__TYPE_SEGMENT: mirai__segment_release(MIRAI__NODE(segment, value)->segment); break;
     default: break;
     }

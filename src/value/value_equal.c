@@ -141,6 +141,7 @@ static bool same_or_push(const mirai_value *a, const mirai_value *b, stack *stac
     case MIRAI_TYPE_DICT: return mirai_value_count(a) == mirai_value_count(b) && push(stack, a, b);
     case MIRAI_TYPE_ERROR:
         return same_or_push(mirai__error_fields(a), mirai__error_fields(b), stack);
+    case MIRAI_TYPE_SHARED: return mirai__value_get_shared(a) == mirai__value_get_shared(b);
     default: return mirai__value_get_segment(a) == mirai__value_get_segment(b);
     }
 }

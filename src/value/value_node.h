@@ -102,6 +102,11 @@ typedef struct mirai__segment_node {
     mirai__segment *segment;
 } mirai__segment_node;
 
+typedef struct mirai__shared_node {
+    mirai_value head;
+    mirai__shared *shared;
+} mirai__shared_node;
+
 /* The node of a value of one type, const or not as the value is. */
 #define MIRAI__NODE(kind, value) ((mirai__##kind##_node *)(value))
 #define MIRAI__CONST_NODE(kind, value) ((const mirai__##kind##_node *)(value))

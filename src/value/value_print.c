@@ -392,6 +392,23 @@ static void put_container(mirai_text *text, const mirai_value *value)
         put_list(text, MIRAI__CONST_NODE(list, value));
 }
 
+static void put_shared(mirai_text *text, const mirai__shared *shared)
+{
+    static const char *const units[] = {"bytes", "KB", "MB", "GB", "TB"};
+    size_t size = shared->size, tenths = 0, unit = 0;
+    for (; size >= 1000 && unit < 4; unit++) {
+        tenths = size % 1000 / 100;
+        size /= 1000;
+    }
+    if (shared->task != 0) {
+        mirai__text_printf(text, "<task %llu>", (unsigned long long)shared->task);
+        return;
+    }
+    mirai__text_printf(text, "<shared %llu, %zu", (unsigned long long)shared->id, size);
+    if (unit > 0) mirai__text_printf(text, ".%zu", tenths);
+    mirai__text_printf(text, " %s>", units[unit]);
+}
+
 void mirai__text_print(mirai_text *text, const mirai_value *value)
 {
     if (text->depth && mirai__text_is_full(text)) return;
@@ -419,6 +436,7 @@ void mirai__text_print(mirai_text *text, const mirai_value *value)
         else
             put_error(text, value);
         break;
+    case MIRAI_TYPE_SHARED: put_shared(text, mirai__value_get_shared(value)); break;
     default:
         mirai__text_printf(text, "<encoded value, %zu bytes>",
                            mirai__segment_size(mirai__value_get_segment(value)));

@@ -6,6 +6,7 @@
 
 #include "registry.h"
 #include "segment.h"
+#include "shared.h"
 
 /* A value that stands for an encoded subtree; only the encoder understands it. Takes segment. */
 #define MIRAI__TYPE_SEGMENT 64

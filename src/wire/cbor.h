@@ -32,7 +32,8 @@ enum {
     MIRAI__TAG_BUFFER = 53665,    /* index into the table of buffers */
     MIRAI__TAG_REFERENCE = 53666, /* number of an object */
     MIRAI__TAG_ERROR = 53667,     /* map of fields */
-    MIRAI__TAG_SEGMENT = 53668    /* [first buffer, count of buffers, body] */
+    MIRAI__TAG_SEGMENT = 53668,   /* [first buffer, count of buffers, body] */
+    MIRAI__TAG_SHARED = 53669     /* number of a shared value */
 };
 
 /* ---- writing ---- */

@@ -280,17 +280,26 @@ static mirai_status check_limits(const mirai__segment *segment, const mirai__lim
 mirai_status mirai__decode(mirai__segment *segment, mirai__hooks *overlay,
                            const mirai__limits *limits, mirai_value **out)
 {
+    return mirai__decode_sharing(segment, overlay, limits, NULL, out, NULL);
+}
+
+mirai_status mirai__decode_sharing(mirai__segment *segment, mirai__hooks *overlay,
+                                   const mirai__limits *limits, const mirai__resolver *resolver,
+                                   mirai_value **out, uint32_t *height)
+{
     if (!segment || !limits || !out) {
         return mirai__fail(MIRAI_E_DECODE, "there is no message to decode");
     }
     MIRAI_TRY(check_limits(segment, limits));
-    mirai__decoding all = {.limits = limits, .overlay = overlay, .items = limits->items};
+    mirai__decoding all = {
+        .limits = limits, .overlay = overlay, .resolver = resolver, .items = limits->items};
     mirai__bytes_init(&all.keys);
     const uint8_t *data = mirai_buffer_data(segment->body);
     mirai__cbor body = {data, data ? data + mirai_buffer_size(segment->body) : data};
     mirai_status status = mirai__decode_message(&all, body, segment->buffers, segment->count, 0);
     if (all.said.status == MIRAI_OK) mirai__said_keep(&all.said, status); /* before any clean-up */
     if (status == MIRAI_OK) *out = all.stack[--all.height];
+    if (status == MIRAI_OK && height) *height = all.reach;
     while (all.height > 0) mirai_value_release(all.stack[--all.height]);
     for (size_t i = 0; i < all.hook_count; i++) mirai__hook_unref(all.hooks[i]);
     mirai__free(all.stack);

@@ -21,6 +21,7 @@ enum { OBJECT_UNUSED = 0, OBJECT_USED = 1, OBJECT_CLAIMED = 2 };
 typedef struct mirai__decoding {
     const mirai__limits *limits;
     mirai__hooks *overlay;
+    const mirai__resolver *resolver; /* NULL: nothing is shared */
     uint32_t items;    /* values that may still be read */
     uint32_t embedded; /* messages around the one at hand */
     uint32_t reach;    /* deepest place so far, through the objects that were referred to */

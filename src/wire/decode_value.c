@@ -206,6 +206,21 @@ static mirai_status read_segment(mirai__decoder *decoder, uint32_t depth)
     return status;
 }
 
+/* A reference to a shared value: it stands in its place, as deep as it is. */
+static mirai_status read_shared(mirai__decoder *decoder, uint32_t depth)
+{
+    const mirai__resolver *resolver = decoder->all->resolver;
+    uint64_t id;
+    MIRAI_TRY(
+        mirai__cbor_expect(&decoder->in, MIRAI__CBOR_UINT, "number of a shared value", &id));
+    if (!resolver) return mirai__fail(MIRAI_E_DECODE, "a shared value cannot be referred to here");
+    mirai_value *value = NULL;
+    uint32_t height = 0;
+    MIRAI_TRY(resolver->resolve(resolver->context, id, &value, &height));
+    MIRAI_TRY(mirai__decode_push(decoder, value));
+    return reach_to(decoder, (uint64_t)depth + height);
+}
+
 static mirai_status read_tagged(mirai__decoder *decoder, uint64_t tag, uint32_t depth)
 {
     mirai_buffer *buffer;
@@ -216,6 +231,7 @@ static mirai_status read_tagged(mirai__decoder *decoder, uint64_t tag, uint32_t 
     case MIRAI__TAG_REFERENCE: return read_reference(decoder, depth);
     case MIRAI__TAG_ERROR: return read_error(decoder, depth);
     case MIRAI__TAG_SEGMENT: return read_segment(decoder, depth);
+    case MIRAI__TAG_SHARED: return read_shared(decoder, depth);
     default: return mirai__decode_array(decoder, tag);
     }
 }

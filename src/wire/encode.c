@@ -156,8 +156,14 @@ static mirai_status encode(mirai__encoder *encoder, const mirai_value *root, mir
 mirai_status mirai__encode(const mirai_value *root, mirai__hooks *overlay, int flags,
                            mirai__segment **out)
 {
+    return mirai__encode_sharing(root, overlay, flags, NULL, out);
+}
+
+mirai_status mirai__encode_sharing(const mirai_value *root, mirai__hooks *overlay, int flags,
+                                   mirai__sharing *sharing, mirai__segment **out)
+{
     if (!root || !out) return mirai__fail(MIRAI_E_INVALID, "there is no value to encode");
-    mirai__encoder encoder = {.items = mirai__limits_local.items};
+    mirai__encoder encoder = {.items = mirai__limits_local.items, .sharing = sharing};
     mirai__message_init(&encoder.message);
     mirai__objects_init(&encoder.objects, overlay);
     mirai__buffer_table_init(&encoder.buffers, (flags & MIRAI__ENCODE_COPY) != 0);

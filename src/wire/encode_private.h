@@ -22,6 +22,7 @@ typedef struct mirai__encoder {
     mirai_message message;
     mirai__objects objects;
     mirai__buffer_table buffers;
+    mirai__sharing *sharing; /* NULL: shared values are refused */
     mirai__bytes *out; /* where values are written: the root's bytes or the groups' */
     size_t group;      /* whose value is being written; MIRAI__NO_GROUP: the root's */
     uint32_t items;    /* values that may still be written */
@@ -32,6 +33,8 @@ typedef struct mirai__encoder {
 mirai_status mirai__encode_value(mirai__encoder *encoder, const mirai_value *value, uint32_t depth);
 /* Append an array: typed or ours, inline or as a buffer. */
 mirai_status mirai__encode_array(mirai__encoder *encoder, const mirai_value *array);
+/* Note that the message refers to a shared value. */
+mirai_status mirai__sharing_add(mirai__sharing *sharing, mirai__shared *shared);
 /* Fewer values than that are left: E_LIMIT. */
 mirai_status mirai__encode_count(mirai__encoder *encoder, uint64_t items);
 

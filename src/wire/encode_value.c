@@ -97,6 +97,14 @@ static mirai_status put_segment(mirai__encoder *encoder, const mirai_value *valu
                                   mirai_buffer_size(segment->body));
 }
 
+static mirai_status put_shared(mirai__encoder *encoder, const mirai_value *value)
+{
+    mirai__shared *shared = mirai__value_get_shared(value);
+    MIRAI_TRY(mirai__sharing_add(encoder->sharing, shared));
+    MIRAI_TRY(mirai__cbor_put(encoder->out, MIRAI__CBOR_TAG, MIRAI__TAG_SHARED));
+    return mirai__cbor_put(encoder->out, MIRAI__CBOR_UINT, shared->id);
+}
+
 mirai_status mirai__encode_value(mirai__encoder *encoder, const mirai_value *value, uint32_t depth)
 {
     if (depth >= MIRAI__ENCODE_DEPTH) {
@@ -122,6 +130,7 @@ mirai_status mirai__encode_value(mirai__encoder *encoder, const mirai_value *val
     case MIRAI_TYPE_ERROR:
         MIRAI_TRY(mirai__cbor_put(encoder->out, MIRAI__CBOR_TAG, MIRAI__TAG_ERROR));
         return put_dict(encoder, mirai__error_fields(value), depth);
+    case MIRAI_TYPE_SHARED: return put_shared(encoder, value);
     case MIRAI__TYPE_SEGMENT: return put_segment(encoder, value);
     default:
         return mirai__fail(MIRAI_E_TYPE, "a value of type %d cannot be sent",

@@ -48,15 +48,32 @@ void mirai__frame_header_write(const mirai__frame_header *header,
     mirai__store_le64(out + AT_BUFFER_SIZE, header->buffer_size);
 }
 
+static bool is_known(uint8_t kind)
+{
+    switch (kind) {
+#define KNOWN(name, number, from)                                                                  \
+    case number: return true;
+        MIRAI__FRAME_MAP(KNOWN)
+#undef KNOWN
+    default: return false;
+    }
+}
+
 static bool has_body(uint8_t kind)
 {
-    return kind == MIRAI__FRAME_HELLO || kind == MIRAI__FRAME_WELCOME || kind == MIRAI__FRAME_JOB ||
-           kind == MIRAI__FRAME_RESULT;
+    switch (kind) {
+    case MIRAI__FRAME_HELLO:
+    case MIRAI__FRAME_WELCOME:
+    case MIRAI__FRAME_JOB:
+    case MIRAI__FRAME_RESULT:
+    case MIRAI__FRAME_SHARE: return true;
+    default: return false;
+    }
 }
 
 static mirai_status check_kind(const mirai__frame_header *header)
 {
-    if (header->kind < MIRAI__FRAME_HELLO || header->kind > MIRAI__FRAME_LEAVE) {
+    if (!is_known(header->kind)) {
         return mirai__fail(MIRAI_E_PROTOCOL, "unknown kind of frame %u", header->kind);
     }
     if (header->flags & ~MIRAI__FRAME_COMPRESSED) {

@@ -28,7 +28,9 @@
     X(PING, 6, H)     /* no body; aux is echoed */                                                 \
     X(PONG, 7, D)     /* no body */                                                                \
     X(CLOSE, 8, H)    /* no body; the daemon ends after the job at hand */                         \
-    X(LEAVE, 9, D)    /* no body; aux is the exit code that follows; no more jobs, please */
+    X(LEAVE, 9, D)    /* no body; aux is the exit code that follows; no more jobs, please */       \
+    X(SHARE, 14, H)   /* body: a value to keep under the number in `task`; aux bit 0: decode once */ \
+    X(UNSHARE, 15, H) /* no body; the number in `task` is not referred to any more */
 
 enum {
 #define MIRAI__FRAME_ENUM(name, number, from) MIRAI__FRAME_##name = number,

@@ -12,6 +12,7 @@
 #ifndef MIRAI__MESSAGE_H
 #define MIRAI__MESSAGE_H
 
+#include "map.h"
 #include "message_limits.h"
 #include "value_private.h"
 
@@ -23,7 +24,36 @@ enum {
 /* Borrows root; overlay may be NULL. E_HOOK, E_LIMIT, E_NOMEM; the detail names the class where a hook failed. */
 mirai_status mirai__encode(const mirai_value *root, mirai__hooks *overlay, int flags, mirai__segment **out);
 
-/* Borrows segment. Values share the segment's buffers (frozen); E_DECODE, E_LIMIT, E_HOOK, E_NOMEM. Body bytes
+/* The shared values that a message refers to. */
+typedef struct mirai__sharing {
+    const void *home;       /* given: whose may be referred to */
+    mirai__shared **items;  /* found, each once; with a count for each */
+    size_t count, capacity;
+    mirai__map seen;        /* by id */
+} mirai__sharing;
+
+void mirai__sharing_init(mirai__sharing *sharing, const void *home);
+void mirai__sharing_fini(mirai__sharing *sharing); /* gives back the counts of what is still in it */
+
+/* As mirai__encode(), for a message that may refer to shared values, which are put into `sharing`, also on failure.
+ * mirai__encode() fails where there are any (E_STATE); this one, where they are of another home (E_INVALID). */
+mirai_status mirai__encode_sharing(const mirai_value *root, mirai__hooks *overlay, int flags,
+                                   mirai__sharing *sharing, mirai__segment **out);
+
+/* Who knows the shared values that a message refers to. */
+typedef struct mirai__resolver {
+    /* The value of a number, owned, and how many levels of nesting lie below it. E_DECODE for a number that is not
+     * known; whatever a decode gives. May decode other messages. */
+    mirai_status (*resolve)(void *context, uint64_t id, mirai_value **out, uint32_t *height);
+    void *context;
+} mirai__resolver;
+
+/* As mirai__decode(), for a message that may refer to shared values. *height (NULL: not wanted) is how many levels of
+ * nesting lie below the root. */
+mirai_status mirai__decode_sharing(mirai__segment *segment, mirai__hooks *overlay, const mirai__limits *limits,
+                                   const mirai__resolver *resolver, mirai_value **out, uint32_t *height);
+
+/* Borrows segment. References to shared values are not understood (E_DECODE). Values share the segment's buffers (frozen); E_DECODE, E_LIMIT, E_HOOK, E_NOMEM. Body bytes
  * are private memory by now, buffers may be shared with a hostile peer: never branch on their contents. */
 mirai_status mirai__decode(mirai__segment *segment, mirai__hooks *overlay, const mirai__limits *limits,
                            mirai_value **out);
