@@ -66,6 +66,9 @@ static bool has_body(uint8_t kind)
     case MIRAI__FRAME_WELCOME:
     case MIRAI__FRAME_JOB:
     case MIRAI__FRAME_RESULT:
+    case MIRAI__FRAME_ENVIRON:
+    case MIRAI__FRAME_PROGRESS:
+    case MIRAI__FRAME_EMIT:
     case MIRAI__FRAME_SHARE: return true;
     default: return false;
     }

@@ -22,13 +22,17 @@
 #define MIRAI__FRAME_MAP(X)                                                                        \
     X(HELLO, 1, D)    /* first frame; body is a hello record (hello.h), not CBOR */                \
     X(WELCOME, 2, H)  /* accepted; body: the pool's settings for the daemon */                     \
-    X(JOB, 3, H)      /* body: list [function, args, label]; task and attempt are set */           \
+    X(JOB, 3, H)      /* body: list [function, args, label, stream]; aux: which attempt, from 1 */ \
     X(RESULT, 4, D)   /* body: the value; aux is a mirai_outcome: VALUE or FAILED */               \
     X(CANCEL, 5, H)   /* no body; names the attempt */                                             \
     X(PING, 6, H)     /* no body; aux is echoed */                                                 \
     X(PONG, 7, D)     /* no body */                                                                \
     X(CLOSE, 8, H)    /* no body; the daemon ends after the job at hand */                         \
     X(LEAVE, 9, D)    /* no body; aux is the exit code that follows; no more jobs, please */       \
+    X(ENVIRON, 10, H) /* body: dict of environment variables, for the next job only */             \
+    X(PROGRESS, 11, D) /* body: list [fraction, text] */                                           \
+    X(EMIT, 12, D)    /* body: a value, ahead of the result */                                     \
+    X(TAKEN, 13, H)   /* no body; aux: how many more of the attempt's EMITs were taken in */       \
     X(SHARE, 14, H)   /* body: a value to keep under the number in `task`; aux bit 0: decode once */ \
     X(UNSHARE, 15, H) /* no body; the number in `task` is not referred to any more */
 
