@@ -37,6 +37,12 @@ static mirai_status check_times(const int64_t *times, size_t count)
     return MIRAI_OK;
 }
 
+static mirai_status check_switch(const char *name, int32_t value)
+{
+    if (value == 0 || value == 1) return MIRAI_OK;
+    return mirai__fail(MIRAI_E_INVALID, "%s is %d; it may be 0 or 1", name, (int)value);
+}
+
 static mirai_status check_open(int32_t daemons, const mirai_pool_options *options)
 {
     int64_t times[] = {options->start_timeout_ms, options->grace_ms};
@@ -45,6 +51,9 @@ static mirai_status check_open(int32_t daemons, const mirai_pool_options *option
     if (options->output != MIRAI_OUTPUT_DISCARD && options->output != MIRAI_OUTPUT_INHERIT)
         return mirai__fail(MIRAI_E_INVALID, "output is %d", (int)options->output);
     if (options->reserved != 0) return mirai__fail(MIRAI_E_INVALID, "a reserved field is not 0");
+    MIRAI_TRY(check_switch("sync", options->sync));
+    MIRAI_TRY(check_switch("seeded", options->seeded));
+    MIRAI_TRY(check_switch("nested", options->nested));
     if (options->command != NULL && options->command[0] == NULL)
         return mirai__fail(MIRAI_E_INVALID, "the command is empty");
     return check_times(times, 2);

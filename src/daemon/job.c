@@ -48,7 +48,7 @@ mirai_status mirai__job_decode(mirai_job *job)
         return mirai__fail(MIRAI_E_DECODE, "a job must be a list of function, arguments and label");
     job->function = function;
     job->args = args;
-    return MIRAI_OK;
+    return mirai__job_take_stream(job, mirai_value_item(job->body, 3));
 }
 
 /* ---- cancelling ---- */

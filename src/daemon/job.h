@@ -13,6 +13,9 @@
 #include "frame.h"
 #include <miraicore/daemon.h>
 
+/* A random stream in a JOB: six numbers of 32 bits, little-endian. */
+#define MIRAI__STREAM_SIZE 24
+
 struct mirai_job {
     mirai_daemon *daemon;  /* borrowed; NULL in tests */
     pthread_mutex_t *lock; /* borrowed */
@@ -21,6 +24,7 @@ struct mirai_job {
     mirai_value *body;       /* owned; what function and args are borrowed from */
     const char *function;
     const mirai_value *args;
+    mirai_rng rng; /* the task's stream; zeros: it has none, and no stream of ours was taken yet */
     bool pulled; /* was given out by mirai_daemon_next() */
     _Atomic bool cancelled;
     mirai_cancel_fn on_cancel; /* under lock; NULL once called */
@@ -42,6 +46,8 @@ void mirai__job_watch(mirai_job *job, mirai_cancel_fn fn, void *user);
  * E_NOMEM when there is no memory for that either. Hooks run. */
 mirai_status mirai__job_result(const mirai_job *job, const mirai_value *value, mirai__frame *out,
                                mirai_status *encoded);
+/* The stream that came with the job (NULL: none did): MIRAI_OK; E_DECODE. */
+mirai_status mirai__job_take_stream(mirai_job *job, const mirai_value *stream);
 /* The error value for a failed status of the codec, with the detail text as message. NULL: no
  * memory. */
 mirai_value *mirai__codec_error(mirai_status status, const char *otherwise);

@@ -240,6 +240,7 @@ mirai_status mirai__engine_new(const char *name, const mirai_pool_options *optio
     pool->epoll = pool->wake = pool->event_fd = -1;
     pool->sleep_until = MIRAI__NEVER; /* as the service thread sees a pool that it was just given */
     mirai__sched_init(&pool->sched, &config);
+    mirai__seeds_init(&pool->seeds, options);
     mirai__map_init(&pool->remotes);
     mirai__map_init(&pool->strangers);
     mirai__list_init(&pool->lingering);

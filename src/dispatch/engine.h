@@ -17,6 +17,7 @@
 #include "map.h"
 #include "registry.h"
 #include "scheduler.h"
+#include "seeds.h"
 #include "spawn.h"
 
 struct mirai__remote;
@@ -33,6 +34,7 @@ struct mirai_pool {
     mirai__hooks *hooks; /* has its own lock */
 
     mirai__sched sched;
+    mirai__seeds seeds;
     mirai__spawn spawn; /* template: command and output */
     char **command;     /* owned copy behind spawn.command; NULL: the default program */
     mirai_daemon_options *daemon_options; /* owned copy behind spawn.options */

@@ -6,6 +6,7 @@
 #define MIRAI__POOL_H
 
 #include <miraicore/pool.h>
+#include <miraicore/rng.h>
 #include <miraicore/status.h>
 
 /* Options are complete: no defaults are left to fill in (times: -1 is none). */
@@ -15,6 +16,10 @@ mirai_status mirai__pool_close(mirai_pool *pool, int32_t how, int64_t timeout_ms
 /* Takes args. */
 mirai_status mirai__pool_submit(mirai_pool *pool, const char *function, mirai_value *args,
                                 const mirai_submit_options *options, mirai_task **out);
+/* With a random stream of the caller's (seeds.h); NULL: the next of the pool's own. Takes args. */
+mirai_status mirai__pool_submit_stream(mirai_pool *pool, const char *function, mirai_value *args,
+                                       const mirai_submit_options *options, const mirai_rng *stream,
+                                       mirai_task **out);
 /* Takes args. */
 mirai_status mirai__pool_everywhere(mirai_pool *pool, const char *key, const char *function, mirai_value *args,
                                     const mirai_everywhere_options *options);

@@ -12,22 +12,38 @@
 #include "message.h"
 #include "request.h"
 
-mirai_status mirai__request_encode(mirai_pool *pool, const char *function, mirai_value *args, const char *label,
-                                   mirai__segment **out)
+mirai_status mirai__request_encode_stream(mirai_pool *pool, const char *function, mirai_value *args,
+                                          const char *label, const mirai_rng *stream, mirai__segment **out)
 {
-    mirai_value *call = mirai_list_of(mirai_string(function), args,
-                                      label != NULL ? mirai_string(label) : mirai_null(), MIRAI_END);
+    mirai_value *call =
+        mirai_list_of(mirai_string(function), args, label != NULL ? mirai_string(label) : mirai_null(),
+                      mirai__seeds_value(stream), MIRAI_END);
     if (call == NULL) return MIRAI_E_NOMEM;
     mirai_status status = mirai__encode(call, pool->hooks, MIRAI__ENCODE_COPY, out);
     mirai_value_release(call);
     return status;
 }
 
+mirai_status mirai__request_encode(mirai_pool *pool, const char *function, mirai_value *args, const char *label,
+                                   mirai__segment **out)
+{
+    return mirai__request_encode_stream(pool, function, args, label, NULL, out);
+}
+
 mirai_status mirai__pool_submit(mirai_pool *pool, const char *function, mirai_value *args,
                                 const mirai_submit_options *options, mirai_task **out)
 {
+    return mirai__pool_submit_stream(pool, function, args, options, NULL, out);
+}
+
+mirai_status mirai__pool_submit_stream(mirai_pool *pool, const char *function, mirai_value *args,
+                                       const mirai_submit_options *options, const mirai_rng *stream,
+                                       mirai_task **out)
+{
     mirai__segment *request = NULL;
-    MIRAI_TRY(mirai__request_encode(pool, function, args, options->label, &request));
+    const mirai_rng *room = pool->seeds.seeded ? &pool->seeds.base : NULL; /* for the next of the pool's own */
+    MIRAI_TRY(mirai__request_encode_stream(pool, function, args, options->label, stream != NULL ? stream : room,
+                                           &request));
     mirai_task *task = mirai__task_new(pool, function, options->label);
     if (task == NULL) {
         mirai__segment_release(request);
@@ -42,6 +58,7 @@ mirai_status mirai__pool_submit(mirai_pool *pool, const char *function, mirai_va
     mirai_status status = mirai__sched_submit(&pool->sched, &task->sched, mirai__now_ms(),
                                               options->timeout_ms, options->grace_ms);
     if (status == MIRAI_OK) {
+        if (stream == NULL) mirai__seeds_take(&pool->seeds, request);
         mirai__engine_commands(pool);
         mirai__engine_rearm(pool);
     }
