@@ -91,7 +91,7 @@ typedef struct mirai_pool_options {
      * it has called mirai_main(), else miraicored.
      */
     const char *const *command;
-    /** Milliseconds until all daemons must be ready; 0: 10,000; -1: no limit. */
+    /** Milliseconds until all daemons must be ready; 0: 60,000; -1: no limit. */
     int64_t start_timeout_ms;
     /** Milliseconds that a cancelled running task gets to stop; 0: 1,000; -1: for ever. */
     int64_t grace_ms;

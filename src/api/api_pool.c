@@ -17,7 +17,7 @@
 #include "session.h"
 #include "utf8.h"
 
-enum { DAEMONS_MAX = 4096, START_TIMEOUT_MS = 10000, GRACE_MS = 1000, EVERYWHERE_MS = 60000 };
+enum { DAEMONS_MAX = 4096, START_TIMEOUT_MS = 60000, GRACE_MS = 1000, EVERYWHERE_MS = 60000 };
 
 static int64_t or_default(int64_t given, int64_t otherwise)
 {

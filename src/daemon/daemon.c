@@ -14,7 +14,7 @@
 #include "lock.h"
 #include "spawn.h"
 
-enum { GREETING_MS = 10000 };
+enum { GREETING_MS = 60000 };
 
 /* ---- coming and going ---- */
 

@@ -68,7 +68,9 @@ static mirai_status setup(void)
 static mirai_pool *open_pool(int32_t daemons)
 {
     mirai_pool *pool = NULL;
-    assert_ok(mirai_pool_open(&pool, "torch", daemons, NULL));
+    mirai_pool_options options = MIRAI_POOL_OPTIONS_INIT;
+    options.start_timeout_ms = 120000; /* a busy machine loads libtorch slowly */
+    assert_ok(mirai_pool_open(&pool, "torch", daemons, &options));
     assert_ok(mirai_pool_load(pool, "miraicore_torch"));
     return pool;
 }
