@@ -11,6 +11,7 @@
  *   MIRAI_DAEMON_LAUNCH  a number that the daemon gives back in its greeting
  *   MIRAI_DAEMON_SELF    when it is the host's own program: both must then be of one build
  *   MIRAI_DAEMON_HOST    process number of the host, if that is the daemon's parent
+ *   MIRAI_DAEMON_DEPTH   1; 2 for a daemon of a daemon (mirai_pool_options.nested), and so on up to 4
  *   MIRAI_DAEMON_LIMITS  what the daemon puts on itself before it runs any code of the program's:
  *                        "cpus=0-3,6;memory=1073741824;cpu=60;nice=5;", each part optional: processors,
  *                        bytes of address space, seconds of CPU time, what is added to the niceness

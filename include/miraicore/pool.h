@@ -143,7 +143,8 @@ typedef struct mirai_pool_options {
  * @param name      borrowed; a name for people. NULL: "default".
  * @param daemons   how many daemons to start, 0 to 4,096.
  * @param options   borrowed for the call; NULL: defaults.
- * @return MIRAI_OK; MIRAI_E_INVALID; MIRAI_E_STATE inside a daemon that has not entered its loop;
+ * @return MIRAI_OK; MIRAI_E_INVALID; MIRAI_E_STATE inside a daemon that has not entered its loop,
+ *         in a job without `nested`, or too deep;
  *         MIRAI_E_NOENT when the daemon's program was not found; MIRAI_E_START when a daemon ended or
  *         was not ready in time (the detail names exit status, signal and last lines of stderr);
  *         MIRAI_E_VERSION; MIRAI_E_NOFILES; MIRAI_E_NOMEM; MIRAI_E_SYSTEM; MIRAI_E_FORKED.

@@ -59,6 +59,22 @@ static mirai_status check_open(int32_t daemons, const mirai_pool_options *option
     return check_times(times, 2);
 }
 
+/* A pool in a job multiplies: each daemon that runs it has daemons of its own. */
+static mirai_status check_place(const mirai_pool_options *options)
+{
+    if (!mirai__session_is_daemon()) return MIRAI_OK;
+    if (!mirai__session_has_entered())
+        return mirai__fail(MIRAI_E_STATE, "this process was started as a daemon and opens a pool before it has "
+                                          "called mirai_main() or mirai_daemon_open()");
+    if (options->sync) return MIRAI_OK;
+    if (!options->nested)
+        return mirai__fail(MIRAI_E_STATE, "a pool opened in a daemon gives daemons to each daemon that does so; "
+                                          "submit from the host instead, or set `nested` in the pool's options");
+    if (mirai__session_depth() < MIRAI__DEPTH_MAX) return MIRAI_OK;
+    return mirai__fail(MIRAI_E_STATE, "this daemon is %d deep in nested pools: none may be opened here",
+                       (int)mirai__session_depth());
+}
+
 mirai_status mirai_pool_open(mirai_pool **out, const char *name, int32_t daemons,
                              const mirai_pool_options *options)
 {
@@ -69,9 +85,7 @@ mirai_status mirai_pool_open(mirai_pool **out, const char *name, int32_t daemons
     if (!mirai__name_valid(name)) return mirai__fail(MIRAI_E_INVALID, "a pool's name has 1 to 255 bytes");
     MIRAI_TRY(mirai__options_read(&full, sizeof full, options, "mirai_pool_options"));
     MIRAI_TRY(check_open(daemons, &full));
-    if (mirai__session_is_daemon() && !mirai__session_has_entered())
-        return mirai__fail(MIRAI_E_STATE, "this process was started as a daemon and opens a pool before it has "
-                                          "called mirai_main() or mirai_daemon_open()");
+    MIRAI_TRY(check_place(&full));
     full.start_timeout_ms = or_default(full.start_timeout_ms, START_TIMEOUT_MS);
     full.grace_ms = or_default(full.grace_ms, GRACE_MS);
     return mirai__pool_open(name, daemons, &full, out);

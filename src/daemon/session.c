@@ -21,15 +21,27 @@
 static const char *const variables[] = {"MIRAI_DAEMON_FD",   "MIRAI_DAEMON_URL",
                                         "MIRAI_TOKEN_FD",    "MIRAI_DAEMON_LAUNCH",
                                         "MIRAI_DAEMON_SELF", "MIRAI_DAEMON_HOST",
+                                        "MIRAI_DAEMON_DEPTH",
                                         MIRAI__CONFINES_VARIABLE};
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool is_daemon; /* written in `once` */
+static int32_t depth;  /* likewise */
 static _Atomic bool taken, entered;
 
 static void look(void)
 {
     is_daemon = getenv("MIRAI_DAEMON_FD") != NULL || getenv("MIRAI_DAEMON_URL") != NULL;
+    if (!is_daemon) return;
+    const char *text = getenv("MIRAI_DAEMON_DEPTH");
+    long number = text == NULL ? 1 : strtol(text, NULL, 10);
+    depth = number >= 1 && number <= MIRAI__DEPTH_MAX ? (int32_t)number : MIRAI__DEPTH_MAX;
+}
+
+int32_t mirai__session_depth(void)
+{
+    (void)pthread_once(&once, look);
+    return depth;
 }
 
 bool mirai__session_is_daemon(void)

@@ -20,8 +20,12 @@ typedef struct mirai__session {
     bool is_self; /* MIRAI_DAEMON_SELF: the host started its own program */
 } mirai__session;
 
+/* Daemons may start daemons of their own, down to this depth. */
+#define MIRAI__DEPTH_MAX 4
+
 bool mirai__session_is_daemon(void);   /* this process was started as a daemon */
 bool mirai__session_has_entered(void); /* and its handshake is done */
+int32_t mirai__session_depth(void);    /* 0: no daemon; 1: a daemon of one that is none; and so on */
 void mirai__session_enter(void);       /* said when it is */
 /* Read the environment, clean it, and put on this process the limits that it names; once. E_STATE when this is no daemon, or it was taken before;
  * E_INVALID when what is there makes no sense; E_NOMEM. */

@@ -19,7 +19,7 @@
 #include "environment.h"
 #include "fault.h"
 
-enum { OWN_ENTRIES = 6 };
+enum { OWN_ENTRIES = 7 };
 
 /* What is held while spawning, released by fini(). */
 typedef struct attempt {
@@ -28,6 +28,7 @@ typedef struct attempt {
     char *confines_entry;
     char launch_entry[48];
     char host_entry[40];
+    char depth_entry[40];
     char **environment;
     int token_fd;   /* read end, with the token in it */
     int error_read; /* the host's end of the pipe of stderr */
@@ -91,12 +92,15 @@ static mirai_status make_entries(attempt *attempt, const mirai__spawn *spawn, bo
                    "MIRAI_DAEMON_LAUNCH=%" PRIu64, spawn->launch);
     (void)snprintf(attempt->host_entry, sizeof attempt->host_entry, "MIRAI_DAEMON_HOST=%ld",
                    (long)getpid());
+    (void)snprintf(attempt->depth_entry, sizeof attempt->depth_entry, "MIRAI_DAEMON_DEPTH=%d",
+                   (int)spawn->depth);
     MIRAI_TRY(mirai__confines_entry(spawn->options, &attempt->confines_entry));
     size_t n = 0;
     entries[n++] = attempt->launch_entry;
     entries[n++] = attempt->host_entry;
     if (attempt->confines_entry != NULL) entries[n++] = attempt->confines_entry;
     if (is_self) entries[n++] = "MIRAI_DAEMON_SELF=1";
+    if (spawn->depth > 0) entries[n++] = attempt->depth_entry;
     if (spawn->socket >= 0) {
         entries[n++] = "MIRAI_DAEMON_FD=3";
     } else {

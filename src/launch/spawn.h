@@ -23,6 +23,7 @@ typedef struct mirai__spawn {
     const uint8_t *token;       /* MIRAI__TOKEN_SIZE bytes, with url */
     const mirai_daemon_options *options; /* complete; borrowed; NULL: defaults */
     uint64_t launch;            /* which launch this is: MIRAI_DAEMON_LAUNCH in the environment */
+    int32_t depth;              /* MIRAI_DAEMON_DEPTH; 0: not said */
 } mirai__spawn;
 
 /* How a process ended. */

@@ -17,6 +17,7 @@
 #include "random.h"
 #include "remote.h"
 #include "service.h"
+#include "session.h"
 
 /* MIRAI_TRANSPORT sends local daemons through a listener instead of an inherited socket. */
 static mirai_status listen_as_told(mirai_pool *pool)
@@ -76,6 +77,7 @@ mirai_status mirai__pool_open(const char *name, int32_t daemons, const mirai_poo
 {
     mirai_pool *pool = NULL;
     MIRAI_TRY(mirai__engine_new(name, options, &pool));
+    pool->spawn.depth = mirai__session_depth() + 1;
     mirai_status status = listen_as_told(pool);
     if (status == MIRAI_OK) status = mirai__service_add(pool);
     if (status != MIRAI_OK) {
