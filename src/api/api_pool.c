@@ -5,12 +5,12 @@
 #include <miraicore/pool.h>
 #include <miraicore/status.h>
 
-#include <stdatomic.h>
 #include <string.h>
 
 #include "alloc.h"
 #include "detail.h"
 #include "engine.h"
+#include "interrupt.h"
 #include "notify.h"
 #include "options.h"
 #include "pool.h"
@@ -203,7 +203,7 @@ mirai_status mirai_pool_process(mirai_pool *pool, size_t *handled)
 void mirai_pool_interrupt(mirai_pool *pool)
 {
     if (pool == NULL || mirai__forked()) return;
-    atomic_store(&pool->interrupt, 1);
+    mirai__interrupt_keep(pool);
     mirai__engine_kick(pool);
 }
 

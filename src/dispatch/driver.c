@@ -3,10 +3,9 @@
  */
 #include "driver.h"
 
-#include <stdatomic.h>
-
 #include "clock.h"
 #include "detail.h"
+#include "interrupt.h"
 #include "lock.h"
 #include "service.h"
 
@@ -45,7 +44,8 @@ void mirai__driver_notify(mirai_pool *pool)
 
 bool mirai__driver_interrupt(mirai_pool *pool)
 {
-    if (mirai__list_is_empty(&pool->waiters)) return false;
+    bool any = mirai__passive_tell(pool);
+    if (mirai__list_is_empty(&pool->waiters)) return any;
     pool->untold = true;
     for (mirai__list *at = pool->waiters.next; at != &pool->waiters; at = at->next) {
         mirai__waiter *waiter = mirai__list_entry(at, mirai__waiter, of_pool);
@@ -69,7 +69,7 @@ static void pass_interrupt(mirai_pool *pool)
     for (mirai__list *at = pool->waiters.next; at != &pool->waiters; at = at->next)
         if (mirai__list_entry(at, mirai__waiter, of_pool)->interrupted) return;
     pool->untold = false;
-    if (!mirai__driver_interrupt(pool)) atomic_store(&pool->interrupt, 1);
+    if (!mirai__driver_interrupt(pool)) mirai__interrupt_keep(pool);
 }
 
 static mirai_status wait_as(mirai_pool *pool, mirai__waiter *waiter, bool (*done)(void *context),
@@ -92,7 +92,7 @@ mirai_status mirai__driver_wait(mirai_pool *pool, mirai__list *task_waiters, boo
                                 void *context, int64_t deadline, bool interruptible)
 {
     if (done(context)) return MIRAI_OK;
-    if (interruptible && atomic_exchange(&pool->interrupt, 0) != 0) {
+    if (interruptible && mirai__interrupt_take(pool)) {
         (void)mirai__driver_interrupt(pool); /* those who waited before are meant first of all */
         return tell_interrupt(pool);
     }

@@ -27,7 +27,7 @@ mirai_status mirai__driver_wait(mirai_pool *pool, mirai__list *task_waiters, boo
 void mirai__driver_wake(mirai_pool *pool, mirai__waiter *waiter);
 /* After a turn or a change: wake those waiters that watch all. Lock held. */
 void mirai__driver_notify(mirai_pool *pool);
-/* Deliver an interrupt to all waiters; false when there is none. Lock held. */
+/* Deliver an interrupt to all waiters, the passive ones too (interrupt.h); false when there is none. Lock held. */
 bool mirai__driver_interrupt(mirai_pool *pool);
 
 #endif

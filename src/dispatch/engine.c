@@ -17,6 +17,7 @@
 #include "daemon_options.h"
 #include "detail.h"
 #include "driver.h"
+#include "interrupt.h"
 #include "random.h"
 #include "remote.h"
 
@@ -74,8 +75,8 @@ static void take_kick(mirai_pool *pool)
     uint64_t count;
     ssize_t got = read(pool->wake, &count, sizeof count);
     (void)got; /* nothing to read: another turn took it */
-    if (atomic_exchange(&pool->interrupt, 0) != 0 && !mirai__driver_interrupt(pool))
-        atomic_store(&pool->interrupt, 1); /* nobody waits: kept for the next who does */
+    /* Where nobody waits it is kept for the next who does. Taken afterwards: who comes meanwhile sees it. */
+    if (mirai__interrupt_is_kept(pool) && mirai__driver_interrupt(pool)) (void)mirai__interrupt_take(pool);
 }
 
 static void dispatch(mirai_pool *pool, const struct epoll_event *event)
@@ -182,6 +183,7 @@ void mirai__engine_shut(mirai_pool *pool)
 static void free_pool(mirai_pool *pool)
 {
     mirai__engine_shut(pool);
+    (void)mirai__interrupt_take(pool);
     mirai__sched_fini(&pool->sched);
     mirai__map_fini(&pool->remotes);
     mirai__map_fini(&pool->strangers);

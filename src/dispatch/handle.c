@@ -10,8 +10,10 @@
 #include "alloc.h"
 #include "detail.h"
 #include "driver.h"
+#include "gather.h"
 #include "message.h"
 #include "notify.h"
+#include "queue.h"
 
 static _Atomic uint64_t last_task_id;
 
@@ -42,6 +44,8 @@ mirai_task *mirai__task_new(mirai_pool *pool, const char *function, const char *
     task->id = mirai__task_number();
     mirai__list_init(&task->sched.node);
     mirai__list_init(&task->waiters);
+    mirai__list_init(&task->watches);
+    mirai__list_init(&task->queued);
     mirai__list_init(&task->callback);
     memcpy(task->names, function, function_size);
     if (label != NULL) {
@@ -68,6 +72,8 @@ void mirai__task_resolved(mirai_pool *pool, mirai_task *task)
     task->request = NULL;
     for (mirai__list *at = task->waiters.next; at != &task->waiters; at = at->next)
         mirai__driver_wake(pool, mirai__list_entry(at, mirai__waiter, of_task));
+    mirai__gather_resolved(pool, task);
+    mirai__queue_resolved(pool, task);
     mirai__notify_resolved(pool, task);
     mirai__task_drop(task); /* the scheduler's hold */
 }

@@ -29,6 +29,9 @@ struct mirai_task {
     mirai__segment *result;  /* of a RESULT; until decoded */
     mirai__cause *cause;     /* owned or NULL */
     mirai__list waiters;     /* mirai__waiter.of_task */
+    mirai__list watches;     /* of those who wait for several (gather.h) */
+    _Atomic(struct mirai_queue *) queue; /* that it is in (queue.h); set under the pool's lock */
+    mirai__list queued;      /* in that queue, guarded by the queue's lock */
     mirai__list callback;    /* in pool->callbacks */
     mirai_resolved_fn on_resolved;
     void *user;
