@@ -426,19 +426,21 @@ static void test_turn__times_out_sooner_than_the_service_thread_knew(void **stat
     story_close(pool);
 }
 
+/* Whether or not anything is due when it does. */
 static void test_turn__times_out_when_a_wait_has_given_the_pool_back(void **state)
 {
     (void)state;
     static waiting driver;
     mirai_pool *pool = open_with_descriptor();
-    mirai_task *task = story_submit(pool, "echo", mirai_null());
-    begin_drive(&driver, task);
-    mirai_task *brief = submit_for(pool, 1); /* the service thread has never heard of it */
-    mirai_pool_interrupt(pool);
-    turnstile_let(&driver.door);
-    check_end(&driver, MIRAI_E_INTERRUPTED);
-    check_times_out(pool, brief);
-    check_times_out(pool, submit_for(pool, 1));
+    mirai_task *task = story_submit(pool, "echo", mirai_null()), *brief = NULL;
+    for (int i = 0; i < 2; i++) {
+        begin_drive(&driver, task);
+        if (i == 1) brief = submit_for(pool, 1); /* the service thread has never heard of it */
+        mirai_pool_interrupt(pool);
+        turnstile_let(&driver.door);
+        check_end(&driver, MIRAI_E_INTERRUPTED);
+        check_times_out(pool, i == 1 ? brief : submit_for(pool, 1));
+    }
     end(task);
     story_close(pool);
 }
