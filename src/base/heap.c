@@ -42,16 +42,22 @@ static void settle(mirai__heap *heap, mirai__heap_node *node, size_t index)
     place(heap, node, index);
 }
 
+mirai_status mirai__heap_reserve(mirai__heap *heap, size_t count)
+{
+    if (count <= heap->capacity) return MIRAI_OK;
+    size_t capacity = heap->capacity == 0 ? 16 : heap->capacity;
+    while (capacity < count) capacity *= 2;
+    mirai__heap_node **nodes = mirai__realloc(heap->nodes, capacity, sizeof *nodes);
+    if (nodes == NULL) return MIRAI_E_NOMEM;
+    heap->nodes = nodes;
+    heap->capacity = capacity;
+    return MIRAI_OK;
+}
+
 mirai_status mirai__heap_push(mirai__heap *heap, mirai__heap_node *node, int64_t key)
 {
     if (node->index == 0) {
-        if (heap->count == heap->capacity) {
-            size_t capacity = heap->capacity == 0 ? 16 : heap->capacity * 2;
-            mirai__heap_node **nodes = mirai__realloc(heap->nodes, capacity, sizeof *nodes);
-            if (nodes == NULL) return MIRAI_E_NOMEM;
-            heap->nodes = nodes;
-            heap->capacity = capacity;
-        }
+        MIRAI_TRY(mirai__heap_reserve(heap, heap->count + 1));
         node->index = ++heap->count;
     }
     node->key = key;

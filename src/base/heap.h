@@ -21,6 +21,7 @@ typedef struct mirai__heap {
 
 void mirai__heap_init(mirai__heap *heap);
 void mirai__heap_fini(mirai__heap *heap);
+mirai_status mirai__heap_reserve(mirai__heap *heap, size_t count); /* room for so many: no push fails up to there */
 mirai_status mirai__heap_push(mirai__heap *heap, mirai__heap_node *node, int64_t key); /* or re-keys */
 void mirai__heap_remove(mirai__heap *heap, mirai__heap_node *node);                    /* no-op when in none */
 mirai__heap_node *mirai__heap_first(const mirai__heap *heap);                          /* NULL when empty */

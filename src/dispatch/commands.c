@@ -53,7 +53,11 @@ void mirai__engine_commands(mirai_pool *pool)
                                              : "it was not ready in time");
             break;
         }
-        case MIRAI__COMMAND_SPAWN: pool->spawns_owed++; break;
+        case MIRAI__COMMAND_RETIRE: mirai__remote_retire(pool, mirai__remote_of(command.daemon)); break;
+        case MIRAI__COMMAND_SPAWN:
+            pool->groups[command.group].spawns_owed++;
+            pool->spawns_owed++;
+            break;
         case MIRAI__COMMAND_SETUP_DONE: setup_ended(command.setup, false); break;
         case MIRAI__COMMAND_SETUP_FAILED: setup_ended(command.setup, true); break;
         case MIRAI__COMMAND_NONE:

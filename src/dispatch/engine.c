@@ -20,6 +20,7 @@
 #include "interrupt.h"
 #include "random.h"
 #include "remote.h"
+#include "resource.h"
 
 /* What an event carries: whose source it is, in the low bits the kind. */
 enum { SOURCE_BITS = 3, EVENTS_PER_TURN = 64 };
@@ -189,7 +190,8 @@ static void free_pool(mirai_pool *pool)
     mirai__map_fini(&pool->strangers);
     mirai__hooks_free(pool->hooks);
     free_command(pool->command);
-    mirai__daemon_options_free(pool->daemon_options);
+    for (size_t i = 0; i < MIRAI__GROUPS_MAX; i++) mirai__daemon_options_free(pool->groups[i].options);
+    mirai__free(pool->resources);
     mirai__free(pool->start_detail);
     mirai__free(pool->name);
     (void)pthread_mutex_destroy(&pool->lock);
@@ -219,8 +221,6 @@ static mirai_status equip(mirai_pool *pool, const char *name, const mirai_pool_o
     }
     pool->spawn.command = (const char *const *)pool->command;
     pool->spawn.output = options->output;
-    MIRAI_TRY(mirai__daemon_options_copy(options->daemon, &pool->daemon_options));
-    pool->spawn.options = pool->daemon_options;
     pool->spawn.socket = -1;
     pool->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (pool->epoll < 0) return mirai__fail_errno(errno, "opening a pool");
@@ -229,19 +229,27 @@ static mirai_status equip(mirai_pool *pool, const char *name, const mirai_pool_o
     return mirai__engine_watch(pool, pool->wake, POLLIN, MIRAI__SOURCE_WAKE, 0);
 }
 
+static mirai_status schedule(mirai_pool *pool, const mirai_pool_options *options)
+{
+    mirai__sched_config config = {.start_timeout_ms = options->start_timeout_ms, .grace_ms = options->grace_ms};
+    MIRAI_TRY(mirai__daemon_options_copy(options->daemon, &pool->groups[0].options));
+    MIRAI_TRY(mirai__resources_copy(options->resources, options->resource_count, &pool->resources,
+                                    &config.resource_count));
+    config.tags = pool->groups[0].options->tags;
+    config.resources = pool->resources;
+    mirai__sched_init(&pool->sched, &config);
+    return MIRAI_OK;
+}
+
 mirai_status mirai__engine_new(const char *name, const mirai_pool_options *options, mirai_pool **out)
 {
     mirai_pool *pool = mirai__alloc_zero(1, sizeof *pool);
     if (pool == NULL) return MIRAI_E_NOMEM;
-    mirai__sched_config config = {.daemons = 0,
-                                  .start_timeout_ms = options->start_timeout_ms,
-                                  .grace_ms = options->grace_ms};
     atomic_init(&pool->references, 1);
     (void)pthread_mutex_init(&pool->lock, NULL);
     pool->id = atomic_fetch_add(&last_pool_id, 1) + 1;
     pool->epoll = pool->wake = pool->event_fd = -1;
     pool->sleep_until = MIRAI__NEVER; /* as the service thread sees a pool that it was just given */
-    mirai__sched_init(&pool->sched, &config);
     mirai__seeds_init(&pool->seeds, options);
     mirai__map_init(&pool->remotes);
     mirai__map_init(&pool->strangers);
@@ -249,7 +257,8 @@ mirai_status mirai__engine_new(const char *name, const mirai_pool_options *optio
     mirai__list_init(&pool->waiters);
     mirai__list_init(&pool->setups);
     mirai__list_init(&pool->callbacks);
-    mirai_status status = equip(pool, name, options);
+    mirai_status status = schedule(pool, options);
+    if (status == MIRAI_OK) status = equip(pool, name, options);
     if (status == MIRAI_OK) {
         *out = pool;
         return MIRAI_OK;

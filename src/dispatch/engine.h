@@ -26,6 +26,12 @@ struct mirai__waiter;
 /* sleep_until while a turn is being dealt with. */
 #define MIRAI__AWAKE INT64_MIN
 
+/* A kind of daemons. */
+typedef struct mirai__group {
+    mirai_daemon_options *options; /* owned; constant once it is there */
+    int64_t spawns_owed;           /* SPAWN commands that a turn has still to carry out */
+} mirai__group;
+
 struct mirai_pool {
     _Atomic int64_t references;
     pthread_mutex_t lock;
@@ -37,12 +43,13 @@ struct mirai_pool {
     mirai__seeds seeds;
     mirai__spawn spawn; /* template: command and output */
     char **command;     /* owned copy behind spawn.command; NULL: the default program */
-    mirai_daemon_options *daemon_options; /* owned copy behind spawn.options */
+    mirai__group groups[MIRAI__GROUPS_MAX]; /* as many as the scheduler has; by the same numbers */
+    mirai_resource *resources; /* owned; what the scheduler's resources are called */
 
     int epoll; /* all sources of the pool: constant */
     int wake;  /* eventfd among them: kicks the thread that sleeps in epoll */
     int64_t sleep_until; /* deadline of that thread: a nearer one needs a kick. MIRAI__AWAKE: none does */
-    int64_t spawns_owed; /* SPAWN commands that a turn has still to carry out */
+    int64_t spawns_owed; /* SPAWN commands that a turn has still to carry out, of all groups */
     int64_t spawning;    /* processes being started by some thread, with the lock dropped */
     bool opening;        /* a daemon that is lost now fails the opening */
     bool ending;         /* daemons are being ended: those that start now are ended too */

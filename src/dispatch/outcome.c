@@ -90,6 +90,6 @@ mirai_value *mirai__outcome_error(const mirai_task *task, mirai_outcome outcome)
         break;
     default: error = lost(task); break;
     }
-    error = with_number(error, "attempt", task->sched.attempt);
+    error = with_number(error, "attempt", (uint64_t)task->sched.attempts);
     return mirai__outcome_annotate(task, error);
 }

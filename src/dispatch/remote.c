@@ -55,13 +55,19 @@ void mirai__remote_ask(mirai_pool *pool, mirai__remote *remote)
 {
     if (remote->asked) return;
     if (!remote->ready) {
-        mirai__remote_kill(pool, remote, "the pool was closed");
+        mirai__remote_kill(pool, remote, pool->ending ? "the pool was closed" : "it was not needed any more");
         return;
     }
     remote->asked = true;
     mirai__frame frame = {.kind = MIRAI__FRAME_CLOSE, .incarnation = remote->id};
     mirai__remote_send(pool, remote, &frame);
     mirai__sched_daemon_leaving(&pool->sched, &remote->sched, mirai__now_ms());
+}
+
+void mirai__remote_retire(mirai_pool *pool, mirai__remote *remote)
+{
+    mirai__remote_ask(pool, remote);
+    mirai__remote_cut_off(pool, remote, "it did not leave when it was asked to");
 }
 
 /* ---- receiving ------------------------------------------------------------------------------- */

@@ -59,6 +59,8 @@ void mirai__remote_interrupt(mirai_pool *pool, mirai__remote *remote, uint64_t a
 void mirai__remote_kill(mirai_pool *pool, mirai__remote *remote, const char *fault);
 /* Ask it to end by itself. */
 void mirai__remote_ask(mirai_pool *pool, mirai__remote *remote);
+/* The same, and kill it when it does not. */
+void mirai__remote_retire(mirai_pool *pool, mirai__remote *remote);
 
 /* Events. */
 void mirai__remote_on_link(mirai_pool *pool, mirai__remote *remote);

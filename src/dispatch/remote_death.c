@@ -87,11 +87,12 @@ void mirai__remote_bury(mirai_pool *pool, mirai__remote *remote)
         mirai__cause_free(task->cause);
         task->cause = cause_of(remote, &remote->death);
     }
-    if ((!remote->ready || pool->opening) && !pool->ending) tell_failed_start(pool, remote, &remote->death);
+    bool wanted = !pool->ending && !remote->sched.parting;
+    if ((!remote->ready || pool->opening) && wanted) tell_failed_start(pool, remote, &remote->death);
     if (remote->link != NULL) mirai__remote_unlink(pool, remote);
     if (remote->process.output_fd >= 0) mirai__engine_unwatch(pool, remote->process.output_fd);
     mirai__list_remove(&remote->lingering);
-    mirai__sched_daemon_gone(&pool->sched, &remote->sched, mirai__now_ms());
+    mirai__sched_daemon_gone(&pool->sched, &remote->sched, true, mirai__now_ms());
     (void)mirai__map_remove(&pool->remotes, remote->id);
     mirai__remote_free(remote);
 }

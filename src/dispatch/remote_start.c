@@ -18,9 +18,10 @@
 static _Atomic uint64_t last_remote_id;
 
 /* Lock not held. */
-static mirai_status start(const mirai_pool *pool, mirai__remote *remote)
+static mirai_status start(const mirai_pool *pool, const mirai_daemon_options *options, mirai__remote *remote)
 {
     mirai__spawn spawn = pool->spawn; /* the template is constant */
+    spawn.options = options;
     spawn.launch = remote->id;
     spawn.token = remote->token;
     mirai__channel *channel = NULL;
@@ -40,7 +41,7 @@ static mirai_status start(const mirai_pool *pool, mirai__remote *remote)
 }
 
 /* Lock held. Whatever of this fails, the process is killed by the caller. */
-static mirai_status enrol(mirai_pool *pool, mirai__remote *remote)
+static mirai_status enrol(mirai_pool *pool, int32_t group, mirai__remote *remote)
 {
     mirai__list_init(&remote->lingering);
     remote->watched = POLLIN;
@@ -55,7 +56,7 @@ static mirai_status enrol(mirai_pool *pool, mirai__remote *remote)
         status = mirai__engine_watch(pool, remote->process.output_fd, POLLIN, MIRAI__SOURCE_OUTPUT,
                                      remote->id);
     if (status == MIRAI_OK)
-        status = mirai__sched_daemon_added(&pool->sched, &remote->sched, remote->started);
+        status = mirai__sched_daemon_added(&pool->sched, &remote->sched, group, remote->started);
     if (status == MIRAI_OK) return MIRAI_OK;
     (void)mirai__map_remove(&pool->remotes, remote->id);
     mirai__engine_unwatch(pool, remote->process.pidfd); /* those not watched yet do not mind */
@@ -76,6 +77,10 @@ static void abandon(mirai__remote *remote)
 
 void mirai__remote_spawn(mirai_pool *pool)
 {
+    int32_t group = 0;
+    while (pool->groups[group].spawns_owed == 0) group++; /* there is one: the pool owes their sum */
+    const mirai_daemon_options *options = pool->groups[group].options;
+    pool->groups[group].spawns_owed--;
     pool->spawns_owed--;
     pool->spawning++;
     (void)pthread_mutex_unlock(&pool->lock);
@@ -84,12 +89,12 @@ void mirai__remote_spawn(mirai_pool *pool)
     if (remote != NULL) {
         remote->id = atomic_fetch_add(&last_remote_id, 1) + 1;
         remote->process = (mirai__process){.pid = -1, .pidfd = -1, .output_fd = -1};
-        status = start(pool, remote);
+        status = start(pool, options, remote);
     }
     (void)pthread_mutex_lock(&pool->lock);
     pool->spawning--;
     if (status == MIRAI_OK) {
-        status = enrol(pool, remote);
+        status = enrol(pool, group, remote);
         if (status == MIRAI_OK) {
             if (pool->ending) mirai__remote_kill(pool, remote, "the pool was closed");
             return;
@@ -98,5 +103,5 @@ void mirai__remote_spawn(mirai_pool *pool)
     }
     mirai__remote_note_start(pool, status, mirai_error_detail());
     if (remote != NULL) mirai__remote_free(remote);
-    mirai__sched_spawn_failed(&pool->sched, mirai__now_ms());
+    mirai__sched_spawn_failed(&pool->sched, group, mirai__now_ms());
 }

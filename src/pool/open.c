@@ -58,7 +58,7 @@ static mirai_status start_daemons(mirai_pool *pool, int32_t daemons)
     int64_t deadline = limit < 0 ? MIRAI__NEVER : mirai__deadline(limit + SLACK_MS);
     (void)pthread_mutex_lock(&pool->lock);
     pool->opening = true;
-    mirai__sched_resize(&pool->sched, daemons, mirai__now_ms());
+    mirai__sched_resize(&pool->sched, 0, daemons, mirai__now_ms());
     mirai__engine_commands(pool);
     mirai_status status = mirai__driver_wait(pool, NULL, is_up, pool, deadline, true);
     pool->opening = false;

@@ -55,8 +55,8 @@ mirai_status mirai__pool_submit_stream(mirai_pool *pool, const char *function, m
     atomic_fetch_add_explicit(&task->references, 1, memory_order_relaxed); /* the scheduler's hold */
 
     (void)pthread_mutex_lock(&pool->lock);
-    mirai_status status = mirai__sched_submit(&pool->sched, &task->sched, mirai__now_ms(),
-                                              options->timeout_ms, options->grace_ms);
+    mirai__sched_request asked = {.timeout_ms = options->timeout_ms, .grace_ms = options->grace_ms};
+    mirai_status status = mirai__sched_submit(&pool->sched, &task->sched, &asked, mirai__now_ms());
     if (status == MIRAI_OK) {
         if (stream == NULL) mirai__seeds_take(&pool->seeds, request);
         mirai__engine_commands(pool);

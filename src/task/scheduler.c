@@ -1,10 +1,7 @@
 /*
- * scheduler: tasks, from submission to RESOLVE, closing, and the commands (scheduler.h). No thread
- * and no lock of its own. A task waits in `queue` until next() matches it with an idle daemon, and
- * ends in `resolved`.
- *
- * The lists keep two promises between events: a daemon in `idle` has run every setup that it has to
- * run, and one that has not is in `pending`. So matching is taking the first of two lists.
+ * scheduler: tasks, from submission to RESOLVE, and closing (scheduler.h). No thread and no lock of
+ * its own. A task waits in its shape, blocked or queued, until mirai__sched_next() matches it with
+ * an idle daemon, and ends in `resolved`.
  */
 #include "scheduler.h"
 
@@ -12,40 +9,94 @@
 #include "detail.h"
 #include "scheduler_private.h"
 
+enum { LOSSES = 3 };
+
 void mirai__sched_init(mirai__sched *sched, const mirai__sched_config *config)
 {
-    *sched = (mirai__sched){.config = *config, .spawn_at = MIRAI__NEVER, .retry_at = INT64_MIN};
-    if (sched->config.daemons < 0) sched->config.daemons = 0;
-    sched->counts.wanted = sched->config.daemons;
-    sched->spawns_due = sched->config.daemons;
-    mirai__list *lists[] = {&sched->queue,   &sched->resolved, &sched->idle,   &sched->daemons,
-                            &sched->pending, &sched->setups,   &sched->reports};
+    *sched = (mirai__sched){.config = *config, .group_count = 1, .now = INT64_MIN};
+    mirai__list *lists[] = {&sched->shapes,  &sched->waiting, &sched->resolved, &sched->daemons,
+                            &sched->pending, &sched->setups,  &sched->reports};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) mirai__list_init(lists[i]);
+    mirai__sched_shape_init(&sched->plain);
+    sched->plain.groups = 1;
     mirai__heap_init(&sched->timeouts);
     mirai__heap_init(&sched->timers);
+    mirai__sched_resources_init(sched, config);
+    int64_t daemons = config->daemons < 0 ? 0 : config->daemons;
+    mirai__sched_group_init(&sched->groups[0], daemons, config->tags);
+    sched->config.daemons = sched->counts.wanted = daemons;
 }
 
 void mirai__sched_fini(mirai__sched *sched)
 {
+    mirai__heap_fini(&sched->plain.ranked);
     mirai__heap_fini(&sched->timeouts);
     mirai__heap_fini(&sched->timers);
 }
 
-mirai_status mirai__sched_submit(mirai__sched *sched, mirai__sched_task *task, int64_t now,
-                                 int64_t timeout_ms, int64_t grace_ms)
+static void adopt(mirai__sched *sched, mirai__sched_task *task, const mirai__sched_request *request)
+{
+    task->grace_ms = request->grace_ms == 0 ? sched->config.grace_ms : request->grace_ms;
+    task->waits = request->waits;
+    task->retries = request->retries < 0 ? 0 : request->retries;
+    task->retry_on = request->retry_on == 0 ? MIRAI_RETRY_LOST : request->retry_on;
+    task->losses = request->losses == 0 ? LOSSES : request->losses < 0 ? 0 : request->losses;
+    task->attempts = task->deaths = task->loss = task->cancellation = 0;
+}
+
+/* For the first time: its place in the order is decided. */
+static void enqueue(mirai__sched *sched, mirai__sched_task *task)
+{
+    int64_t rank = MIRAI__PRIORITY_MAX - task->priority;
+    task->place.key = (int64_t)((uint64_t)rank << 52 | ++sched->last_queued);
+    task->state = MIRAI_TASK_QUEUED;
+    sched->counts.awaiting++;
+    mirai__sched_shape_queue(sched, task);
+}
+
+mirai_status mirai__sched_submit(mirai__sched *sched, mirai__sched_task *task,
+                                 const mirai__sched_request *request, int64_t now)
 {
     if (sched->closing) return mirai__fail(MIRAI_E_CLOSED, "the pool is closing");
     if (task->state != 0) return mirai__fail(MIRAI_E_STATE, "the task was submitted before");
-    if (timeout_ms > 0) {
-        int64_t deadline = mirai__sched_after(now, timeout_ms);
-        MIRAI_TRY(mirai__heap_push(&sched->timeouts, &task->timer, deadline));
+    sched->now = now;
+    task->priority = request->priority;
+    MIRAI_TRY(mirai__sched_shape_enter(sched, request, task));
+    if (request->timeout_ms > 0) {
+        int64_t deadline = mirai__sched_after(now, request->timeout_ms);
+        mirai_status status = mirai__heap_push(&sched->timeouts, &task->timer, deadline);
+        if (status != MIRAI_OK) {
+            mirai__sched_shape_leave(sched, task);
+            return status;
+        }
     }
-    task->grace_ms = grace_ms == 0 ? sched->config.grace_ms : grace_ms;
-    task->state = MIRAI_TASK_QUEUED;
-    mirai__list_append(&sched->queue, &task->node);
+    adopt(sched, task, request);
     sched->counts.submitted++;
-    sched->counts.awaiting++;
+    if (request->waits == 0) {
+        enqueue(sched, task);
+        return MIRAI_OK;
+    }
+    task->state = MIRAI_TASK_BLOCKED;
+    sched->counts.blocked++;
+    mirai__list_append(&task->shape->blocked, &task->node);
     return MIRAI_OK;
+}
+
+void mirai__sched_unblock(mirai__sched *sched, mirai__sched_task *task, int64_t now)
+{
+    if (task->state != MIRAI_TASK_BLOCKED || --task->waits > 0) return;
+    mirai__list_remove(&task->node);
+    sched->counts.blocked--;
+    enqueue(sched, task);
+    sched->now = now;
+    if (sched->closing) mirai__sched_plan_spawns(sched, now);
+}
+
+void mirai__sched_fail_blocked(mirai__sched *sched, mirai__sched_task *task, int64_t now)
+{
+    if (task->state != MIRAI_TASK_BLOCKED) return;
+    sched->now = now;
+    mirai__sched_resolve(sched, task, MIRAI_OUTCOME_FAILED);
 }
 
 static int64_t *outcome_count(mirai__sched_counts *counts, mirai_outcome outcome)
@@ -60,20 +111,39 @@ static int64_t *outcome_count(mirai__sched_counts *counts, mirai_outcome outcome
     }
 }
 
-void mirai__sched_resolve(mirai__sched *sched, mirai__sched_task *task, mirai_outcome outcome)
+/* Out of where its state has it. */
+static void withdraw(mirai__sched *sched, mirai__sched_task *task)
 {
     if (task->state == MIRAI_TASK_QUEUED) {
         sched->counts.awaiting--;
+        mirai__sched_shape_unqueue(task);
+    } else if (task->state == MIRAI_TASK_BLOCKED) {
+        sched->counts.blocked--;
         mirai__list_remove(&task->node);
     } else {
         sched->counts.executing--;
     }
+}
+
+void mirai__sched_resolve(mirai__sched *sched, mirai__sched_task *task, mirai_outcome outcome)
+{
+    withdraw(sched, task);
     ++*outcome_count(&sched->counts, outcome);
     mirai__heap_remove(&sched->timeouts, &task->timer);
     task->state = MIRAI_TASK_RESOLVED;
     task->outcome = outcome;
     task->daemon = NULL;
     mirai__list_append(&sched->resolved, &task->node);
+    mirai__sched_shape_leave(sched, task);
+}
+
+void mirai__sched_requeue(mirai__sched *sched, mirai__sched_task *task)
+{
+    sched->counts.executing--;
+    sched->counts.awaiting++;
+    task->daemon = NULL;
+    task->state = MIRAI_TASK_QUEUED;
+    mirai__sched_shape_queue(sched, task);
 }
 
 void mirai__sched_abandon(mirai__sched *sched, mirai__sched_task *task, mirai_outcome outcome,
@@ -85,34 +155,91 @@ void mirai__sched_abandon(mirai__sched *sched, mirai__sched_task *task, mirai_ou
     mirai__sched_resolve(sched, task, outcome);
 }
 
-void mirai__sched_abandon_queue(mirai__sched *sched, int64_t now)
+static void note_cancel(mirai__sched_task *task, int32_t what)
 {
-    while (!mirai__list_is_empty(&sched->queue)) {
-        mirai__sched_task *task = mirai__list_entry(sched->queue.next, mirai__sched_task, node);
-        mirai__sched_abandon(sched, task, MIRAI_OUTCOME_CLOSED, now);
-    }
+    if (task->cancellation == 0) task->cancellation = what;
 }
+
+size_t mirai__sched_abandon_shape(mirai__sched *sched, mirai__sched_shape *shape,
+                                  mirai_outcome outcome, int64_t now)
+{
+    size_t count = 0;
+    shape->tasks++; /* so that it outlives its last task */
+    for (;; count++) {
+        mirai__sched_task *task = NULL;
+        if (shape->queued > 0) {
+            task = mirai__sched_shape_first(shape);
+        } else if (!mirai__list_is_empty(&shape->blocked)) {
+            task = mirai__list_entry(shape->blocked.next, mirai__sched_task, node);
+        }
+        if (!task) break;
+        if (outcome == MIRAI_OUTCOME_CANCELLED) note_cancel(task, MIRAI_CANCEL_NEVER_RAN);
+        if (outcome == MIRAI_OUTCOME_LOST) task->loss = MIRAI__LOSS_STRANDED;
+        mirai__sched_abandon(sched, task, outcome, now);
+    }
+    mirai__sched_task last = {.shape = shape};
+    mirai__sched_shape_leave(sched, &last);
+    return count;
+}
+
+/* ---- cancelling ---- */
 
 int32_t mirai__sched_cancel(mirai__sched *sched, mirai__sched_task *task, int64_t now)
 {
-    int32_t state = task->state;
-    if (state != MIRAI_TASK_QUEUED && state != MIRAI_TASK_RUNNING) return MIRAI_CANCEL_TOO_LATE;
+    int32_t what = MIRAI_CANCEL_TOO_LATE;
+    if (task->state == MIRAI_TASK_QUEUED || task->state == MIRAI_TASK_BLOCKED) {
+        what = MIRAI_CANCEL_NEVER_RAN;
+    } else if (task->state == MIRAI_TASK_RUNNING) {
+        what = MIRAI_CANCEL_INTERRUPTED;
+    }
+    note_cancel(task, what);
+    if (what == MIRAI_CANCEL_TOO_LATE) return what;
+    sched->now = now;
     mirai__sched_abandon(sched, task, MIRAI_OUTCOME_CANCELLED, now);
-    return state == MIRAI_TASK_QUEUED ? MIRAI_CANCEL_NEVER_RAN : MIRAI_CANCEL_INTERRUPTED;
+    return what;
+}
+
+/* All that is queued or blocked. */
+static size_t abandon_waiting(mirai__sched *sched, mirai_outcome outcome, int64_t now)
+{
+    size_t count = mirai__sched_abandon_shape(sched, &sched->plain, outcome, now);
+    for (mirai__list *next, *node = sched->shapes.next; node != &sched->shapes; node = next) {
+        next = node->next;
+        mirai__sched_shape *shape = mirai__list_entry(node, mirai__sched_shape, all);
+        count += mirai__sched_abandon_shape(sched, shape, outcome, now);
+    }
+    return count;
+}
+
+/* Every attempt that somebody still waits for; the others have been stopped before. */
+static size_t abandon_running(mirai__sched *sched, mirai_outcome outcome, int64_t now)
+{
+    size_t count = 0;
+    for (mirai__list *node = sched->daemons.next; node != &sched->daemons; node = node->next) {
+        mirai__sched_daemon *daemon = mirai__list_entry(node, mirai__sched_daemon, all);
+        if (!daemon->task) continue;
+        if (outcome == MIRAI_OUTCOME_CANCELLED) note_cancel(daemon->task, MIRAI_CANCEL_INTERRUPTED);
+        mirai__sched_abandon(sched, daemon->task, outcome, now);
+        count++;
+    }
+    return count;
+}
+
+size_t mirai__sched_cancel_all(mirai__sched *sched, int64_t now)
+{
+    sched->now = now;
+    size_t waiting = abandon_waiting(sched, MIRAI_OUTCOME_CANCELLED, now);
+    return waiting + abandon_running(sched, MIRAI_OUTCOME_CANCELLED, now);
 }
 
 /* ---- closing ---- */
 
-/* Every attempt that somebody still waits for; the others have been stopped before. */
-static void abandon_running(mirai__sched *sched, int64_t now)
+static void stop_setups(mirai__sched *sched, int64_t now)
 {
     for (mirai__list *node = sched->daemons.next; node != &sched->daemons; node = node->next) {
         mirai__sched_daemon *daemon = mirai__list_entry(node, mirai__sched_daemon, all);
-        if (daemon->task) {
-            mirai__sched_abandon(sched, daemon->task, MIRAI_OUTCOME_CLOSED, now);
-        } else if (daemon->setup) {
-            mirai__sched_stop(sched, daemon, mirai__sched_after(now, sched->config.grace_ms));
-        }
+        if (!daemon->setup) continue;
+        mirai__sched_stop(sched, daemon, mirai__sched_after(now, sched->config.grace_ms));
     }
 }
 
@@ -120,101 +247,18 @@ void mirai__sched_close(mirai__sched *sched, int32_t how, int64_t now)
 {
     if (sched->closing == MIRAI_CANCEL) return;
     sched->closing = how == MIRAI_DRAIN ? MIRAI_DRAIN : MIRAI_CANCEL;
+    sched->now = now;
     if (sched->closing == MIRAI_CANCEL) {
-        mirai__sched_abandon_queue(sched, now);
+        (void)abandon_waiting(sched, MIRAI_OUTCOME_CLOSED, now);
         mirai__sched_setup_fail_open(sched, now);
-        abandon_running(sched, now);
+        (void)abandon_running(sched, MIRAI_OUTCOME_CLOSED, now);
+        stop_setups(sched, now);
     }
     mirai__sched_census(sched, now);
 }
 
 bool mirai__sched_is_drained(const mirai__sched *sched)
 {
-    return sched->counts.awaiting == 0 && sched->counts.executing == 0;
-}
-
-/* ---- commands ---- */
-
-static bool next_resolved(mirai__sched *sched, mirai__sched_command *out)
-{
-    mirai__list *node = mirai__list_pop(&sched->resolved);
-    if (!node) return false;
-    out->kind = MIRAI__COMMAND_RESOLVE;
-    out->task = mirai__list_entry(node, mirai__sched_task, node);
-    return true;
-}
-
-static bool next_report(mirai__sched *sched, mirai__sched_command *out)
-{
-    mirai__list *node = mirai__list_pop(&sched->reports);
-    if (!node) return false;
-    out->setup = mirai__list_entry(node, mirai__sched_setup, report);
-    out->kind = out->setup->failed ? MIRAI__COMMAND_SETUP_FAILED : MIRAI__COMMAND_SETUP_DONE;
-    return true;
-}
-
-static bool run(mirai__sched *sched, mirai__sched_command *out, mirai__sched_daemon *daemon,
-                mirai__sched_task *task, mirai__sched_setup *setup)
-{
-    mirai__sched_give(sched, daemon, task, setup);
-    out->kind = MIRAI__COMMAND_RUN;
-    out->daemon = daemon;
-    out->task = task;
-    out->setup = setup;
-    out->attempt = daemon->attempt;
-    return true;
-}
-
-/* Stop and kill orders, and daemons that have setups to run before they may idle. */
-static bool next_pending(mirai__sched *sched, mirai__sched_command *out)
-{
-    mirai__list *node;
-    while ((node = mirai__list_pop(&sched->pending))) {
-        mirai__sched_daemon *daemon = mirai__list_entry(node, mirai__sched_daemon, pending);
-        if (daemon->commands) {
-            bool kill = daemon->commands & MIRAI__COMMANDS_KILL;
-            daemon->commands = 0;
-            out->kind = kill ? MIRAI__COMMAND_KILL : MIRAI__COMMAND_INTERRUPT;
-            out->daemon = daemon;
-            out->attempt = daemon->attempt;
-            return true;
-        }
-        mirai__sched_setup *setup = mirai__sched_setup_next(sched, daemon);
-        if (setup) return run(sched, out, daemon, NULL, setup);
-        mirai__list_prepend(&sched->idle, &daemon->node);
-    }
-    return false;
-}
-
-static bool next_run(mirai__sched *sched, mirai__sched_command *out)
-{
-    if (mirai__list_is_empty(&sched->queue)) return false;
-    mirai__list *node = mirai__list_pop(&sched->idle);
-    if (!node) return false;
-    mirai__sched_daemon *daemon = mirai__list_entry(node, mirai__sched_daemon, node);
-    mirai__list *first = mirai__list_pop(&sched->queue);
-    mirai__sched_task *task = mirai__list_entry(first, mirai__sched_task, node);
-    task->state = MIRAI_TASK_RUNNING;
-    task->daemon = daemon;
-    sched->counts.awaiting--;
-    sched->counts.executing++;
-    run(sched, out, daemon, task, NULL);
-    task->attempt = daemon->attempt;
-    return true;
-}
-
-static bool next_spawn(mirai__sched *sched, mirai__sched_command *out)
-{
-    if (sched->spawns_due <= 0 || mirai__sched_lacking(sched) <= 0) return false;
-    sched->spawns_due--;
-    sched->spawning++;
-    out->kind = MIRAI__COMMAND_SPAWN;
-    return true;
-}
-
-void mirai__sched_next(mirai__sched *sched, mirai__sched_command *out)
-{
-    *out = (mirai__sched_command){.kind = MIRAI__COMMAND_NONE};
-    (void)(next_resolved(sched, out) || next_report(sched, out) || next_pending(sched, out) ||
-           next_run(sched, out) || next_spawn(sched, out));
+    const mirai__sched_counts *counts = &sched->counts;
+    return counts->awaiting == 0 && counts->executing == 0 && counts->blocked == 0;
 }

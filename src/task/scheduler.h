@@ -1,10 +1,11 @@
 /*
  * scheduler: the scheduler as a pure state machine. Events go in as calls with the time as an argument, commands come
  * out of mirai__sched_next(). No I/O, no clock, no lock, no thread: the pool's lock guards it. It allocates nothing
- * but room in two heaps, when a task or a daemon enters, so that no later event can fail.
+ * but shapes and room in heaps, when a task or a daemon enters, so that no later event can fail.
  *
- * Every event is O(1) in the number of tasks and daemons, or O(log n) where a timer is set; setups coming and
- * going, closing, and a daemon catching up with setups are linear in what they touch.
+ * Every event is O(1) in the number of tasks and daemons, or O(log n) where a timer or a priority is set; matching is
+ * O(groups + distinct requirements of queued tasks). Setups, groups and daemons coming and going, resizing, closing
+ * and cancelling all are linear in what they touch.
  *
  * A task is matched with a daemon when mirai__sched_next() gives RUN, not before: until then it is queued, and a
  * cancel still says that it never ran.
@@ -23,25 +24,80 @@
  * Contract:
  *  - every task that was submitted gives exactly one RESOLVE, whatever happens;
  *  - a daemon has at most one attempt; it is busy until its result has come or it is gone, also when the task has
- *    long been resolved (cancel, time-out): no slot is given out twice;
+ *    long been resolved (cancel, time-out): no slot is given out twice, and what it took of the resources is given
+ *    back then, not before;
  *  - attempts are numbered from 1 and never reused; a result whose attempt is not the daemon's present one is
- *    refused (fencing);
+ *    refused (fencing). Apart from that each task counts its own attempts from 1;
  *  - a daemon has run every remembered setup before its first task, and a setup given at time t before any task
  *    submitted after t;
- *  - no task waits in the queue while an eligible daemon idles.
+ *  - tasks are handed out by priority, among equals in the order in which they were queued first. One whose resources
+ *    are not free is passed over (first fit): one that needs much can wait for ever while those that need little come;
+ *  - no task waits in the queue while an eligible daemon idles and its resources are free.
  */
+
+enum { MIRAI__GROUPS_MAX = 64, MIRAI__RESOURCES_MAX = 16, MIRAI__DEATHS_MAX = 3, MIRAI__PRIORITY_MAX = 1000 };
+
+/* Amounts are kept as whole numbers of these parts. */
+#define MIRAI__RESOURCE_PARTS 1024
 
 /* ---- what is scheduled: embedded in the owner's structs, zeroed before first use ---- */
 
+/* Why a task is LOST. */
+enum {
+    MIRAI__LOSS_DIED = 0,        /* its daemon died in it, or was lost before it had begun it */
+    MIRAI__LOSS_QUARANTINED = 1, /* so did MIRAI__DEATHS_MAX daemons */
+    MIRAI__LOSS_STRANDED = 2     /* the only daemon that it may run on is gone */
+};
+
 typedef struct mirai__sched_task {
-    mirai__list node;        /* in the queue, or among the resolved to be reported */
+    mirai__list node;        /* queued or blocked in its shape, or among the resolved to be reported */
     mirai__heap_node timer;  /* time-out */
+    mirai__heap_node place;  /* its key orders it among the queued; in a heap only with a priority */
     int32_t state;           /* MIRAI_TASK_*; 0 before submission */
     mirai_outcome outcome;   /* once resolved */
-    uint64_t attempt;        /* once running */
+    uint64_t attempt;        /* the last one, for fencing; 0: none yet */
     int64_t grace_ms;        /* -1: for ever */
     struct mirai__sched_daemon *daemon; /* while running */
+    struct mirai__sched_shape *shape;   /* until resolved */
+    uint32_t waits;          /* while blocked: how much it waits for */
+    int32_t priority;
+    int32_t attempts;        /* how often it was handed out */
+    int32_t retries, losses; /* left */
+    int32_t retry_on;        /* MIRAI_RETRY_* */
+    int32_t deaths;          /* daemons that died in it by its fault */
+    int32_t loss;            /* of LOST: MIRAI__LOSS_* */
+    int32_t cancellation;    /* MIRAI_CANCEL_* of the first cancel; 0: none */
 } mirai__sched_task;
+
+/* What a task asks for; all zero is a plain one. Borrowed for the call. */
+typedef struct mirai__sched_request {
+    int64_t timeout_ms, grace_ms;        /* as in mirai_submit_options */
+    uint32_t waits;                      /* unblock() calls before it is queued; 0: none */
+    int32_t priority, retries, retry_on, losses; /* as in mirai_submit_options */
+    struct mirai__sched_daemon *daemon;  /* NULL: any */
+    uint64_t daemon_id;                  /* for messages only */
+    const char *tag;                     /* NULL: any */
+    const mirai_resource *resources;     /* amounts more than 0 and checked for their range */
+    size_t resource_count;
+} mirai__sched_request;
+
+/* A distinct requirement; exists while tasks have it that are not resolved, or a daemon holds its resources. */
+typedef struct mirai__sched_shape {
+    mirai__list all;     /* in sched->shapes */
+    mirai__list waiting; /* in sched->waiting while tasks are queued */
+    mirai__list queue;   /* priority 0, in order */
+    mirai__list blocked;
+    mirai__heap ranked;  /* other priorities */
+    int64_t queued;      /* in queue and ranked */
+    int64_t tasks;       /* not resolved */
+    int64_t ranked_tasks; /* of these, with a priority: there is room for all in `ranked` */
+    int64_t holders;     /* daemons that hold its resources */
+    uint64_t groups;     /* which may take it */
+    struct mirai__sched_daemon *daemon; /* the only one; NULL: any */
+    bool takes;          /* any resource */
+    char *tag;           /* NULL: none */
+    int64_t needs[MIRAI__RESOURCES_MAX];
+} mirai__sched_shape;
 
 /* Something that runs once on every daemon (everywhere). */
 typedef struct mirai__sched_setup {
@@ -63,50 +119,83 @@ enum {
     MIRAI__DAEMON_ENDING = 4    /* killed, closed or leaving: gets nothing more; _gone() will follow */
 };
 
+/* A kind of daemons. Number 0 is the pool's own. */
+typedef struct mirai__sched_group {
+    const char *tags;    /* names separated by commas; borrowed for the scheduler's life; NULL: none */
+    mirai__list idle;
+    int64_t wanted, starting, ready, ending, spawning; /* as in the counts: those of this group */
+    int64_t dormant;     /* of those wanted: left because they were idle, and are replaced when there is work */
+    int64_t start_failures; /* in a row; daemons of one round that fail together count once */
+    uint64_t round;      /* internal: of start failures */
+    int64_t retry_at;    /* no SPAWN before: back-off */
+    int64_t spawn_at;    /* not before; MIRAI__NEVER: nothing to spawn */
+    int64_t spawns_due;  /* SPAWN commands to give now */
+} mirai__sched_group;
+
+typedef struct mirai__sched_resource {
+    const char *name;    /* borrowed for the scheduler's life */
+    int64_t total, free; /* in parts */
+} mirai__sched_resource;
+
 typedef struct mirai__sched_daemon {
-    mirai__list node;           /* among the idle */
+    mirai__list node;           /* among the idle of its group */
     mirai__list all;            /* among all */
     mirai__list pending;        /* among those with commands to give */
     mirai__heap_node timer;     /* start deadline while starting, grace period while an attempt is cancelled */
     int32_t state;
     uint32_t commands;          /* internal: bits still to be given */
+    int32_t group;
+    int32_t pins;               /* tasks not resolved that may run on it only */
     uint64_t attempt;           /* present one; 0: none */
+    mirai__sched_shape *holds;  /* what the attempt took of the resources; NULL: nothing */
+    uint64_t devices;           /* gpus among that, as a bit mask */
     mirai__sched_task *task;    /* of the attempt; NULL when resolved meanwhile, or a setup */
     mirai__sched_setup *setup;  /* of the attempt; NULL when a task, or the setup was withdrawn */
     uint64_t applied;           /* sequence up to which it has nothing more to run */
     uint64_t joined;            /* last sequence when it became ready; UINT64_MAX while starting */
     uint64_t round;             /* internal: of start failures, when it was added */
     bool tried;                 /* it has been given an attempt */
+    bool parting;               /* it said that it leaves, or was retired: no loss */
 } mirai__sched_daemon;
 
 typedef struct mirai__sched_config {
     int64_t daemons;          /* to keep alive; one that is ending counts until it is gone */
     int64_t start_timeout_ms; /* from SPAWN's daemon_added to daemon_ready; -1: none */
     int64_t grace_ms;         /* default for cancelled attempts; -1: for ever */
+    const char *tags;         /* of group 0; borrowed for the scheduler's life */
+    const mirai_resource *resources; /* what there is; names borrowed for the scheduler's life */
+    size_t resource_count;    /* at most MIRAI__RESOURCES_MAX; "gpus" at most 64 and whole */
 } mirai__sched_config;
 
 typedef struct mirai__sched_counts {
-    int64_t wanted, starting, ready, ending; /* daemons now; ready counts idle and busy */
+    int64_t wanted, starting, ready, ending; /* daemons now, of all groups; ready counts idle and busy */
+    int64_t spawning;             /* SPAWN commands given and not answered */
+    int64_t dormant;              /* of those wanted: not there until there is work */
     int64_t lost;                 /* total: daemons gone that had been ready and were to be kept */
     int64_t awaiting, executing;  /* tasks now; a task resolved while its daemon is busy counts as neither */
-    int64_t submitted;            /* total; = awaiting + executing + the six totals below, at any time */
+    int64_t blocked;              /* tasks now; not among the awaiting */
+    int64_t submitted;            /* total; = awaiting + executing + blocked + the six totals below, at any time */
     int64_t completed, failed, cancelled, timedout, lost_tasks, closed; /* by outcome, counted when decided */
-    int64_t start_failures;       /* in a row; daemons of one round that fail together count once */
+    int64_t retried;              /* total: times that a task was handed out again */
 } mirai__sched_counts;
 
 typedef struct mirai__sched {
     mirai__sched_config config;
     mirai__sched_counts counts;
-    mirai__list queue, resolved, idle, daemons, pending, setups, reports; /* reports: setups to be reported */
+    mirai__sched_group groups[MIRAI__GROUPS_MAX];
+    int32_t group_count;
+    mirai__sched_resource resources[MIRAI__RESOURCES_MAX];
+    size_t resource_count;
+    int32_t gpus;             /* which of the resources; -1: none */
+    uint64_t devices;         /* of the gpus, those that are free */
+    mirai__sched_shape plain; /* asks for nothing */
+    mirai__list shapes, waiting; /* all but plain; those with queued tasks, plain among them */
+    mirai__list resolved, daemons, pending, setups, reports; /* reports: setups to be reported */
     mirai__heap timeouts; /* of tasks that have one */
     mirai__heap timers;   /* of all daemons, so that setting one needs no room */
-    uint64_t last_attempt, last_sequence;
-    uint64_t round;      /* of start failures */
+    uint64_t last_attempt, last_sequence, last_queued;
     int64_t open_setups; /* not reported */
-    int64_t spawning;    /* SPAWN commands given and not answered */
-    int64_t retry_at;    /* no SPAWN before: back-off */
-    int64_t spawn_at;    /* not before; MIRAI__NEVER: nothing to spawn */
-    int64_t spawns_due;  /* SPAWN commands to give now */
+    int64_t now;         /* of the last event that told it */
     int32_t closing;     /* 0, MIRAI_DRAIN or MIRAI_CANCEL */
 } mirai__sched;
 
@@ -115,33 +204,48 @@ void mirai__sched_fini(mirai__sched *sched); /* all tasks resolved and reported,
 
 /* ---- events ---- */
 
-/* E_CLOSED when closing, E_STATE when it was submitted before, E_NOMEM: the task is then as before. timeout_ms,
- * grace_ms as in mirai_submit_options. */
-mirai_status mirai__sched_submit(mirai__sched *sched, mirai__sched_task *task, int64_t now, int64_t timeout_ms,
-                                 int64_t grace_ms);
+/* E_CLOSED when closing, E_STATE when it was submitted before, E_INFEASIBLE when no daemon of this pool can ever run
+ * it (the detail says why), E_NOMEM: the task is then as before. */
+mirai_status mirai__sched_submit(mirai__sched *sched, mirai__sched_task *task, const mirai__sched_request *request,
+                                 int64_t now);
+/* One of the things that a blocked task waits for is there; with the last one it is queued. Ignored in other states. */
+void mirai__sched_unblock(mirai__sched *sched, mirai__sched_task *task, int64_t now);
+/* What a blocked task waits for will never be there: it resolves to FAILED. Ignored in other states. */
+void mirai__sched_fail_blocked(mirai__sched *sched, mirai__sched_task *task, int64_t now);
 /* Returns MIRAI_CANCEL_*. */
 int32_t mirai__sched_cancel(mirai__sched *sched, mirai__sched_task *task, int64_t now);
+/* Cancel all that is not resolved; how many. */
+size_t mirai__sched_cancel_all(mirai__sched *sched, int64_t now);
 
 /* A SPAWN was carried out: the daemon is starting. E_NOMEM: end the process and call spawn_failed. E_STATE: it is
  * in the machine already. */
-mirai_status mirai__sched_daemon_added(mirai__sched *sched, mirai__sched_daemon *daemon, int64_t now);
+mirai_status mirai__sched_daemon_added(mirai__sched *sched, mirai__sched_daemon *daemon, int32_t group, int64_t now);
 /* A SPAWN could not be carried out.
  * A start has failed when this is called, or when a daemon that is needed goes, leaves or is killed before it was
  * given anything (ready or not: else one that dies when idle is respawned for ever at full speed). After k failures
- * in a row nothing is spawned for min(100 ms * 2^(k-1), 30 s); a daemon that becomes ready ends the row.
+ * in a row nothing is spawned in that group for min(100 ms * 2^(k-1), 30 s); one that becomes ready ends the row.
  * Any other daemon that goes is replaced at once. */
-void mirai__sched_spawn_failed(mirai__sched *sched, int64_t now);
+void mirai__sched_spawn_failed(mirai__sched *sched, int32_t group, int64_t now);
 /* Ignored unless it is starting. */
 void mirai__sched_daemon_ready(mirai__sched *sched, mirai__sched_daemon *daemon, int64_t now);
-/* The daemon said that it is leaving, or broke the protocol (then the caller kills it): no more work for it. A task
+/* The daemon will end (it broke the protocol, its connection broke, it was asked to end): no more work for it. A task
  * or setup that it has stays its until the result or daemon_gone. */
 void mirai__sched_daemon_leaving(mirai__sched *sched, mirai__sched_daemon *daemon, int64_t now);
-/* The process is dead and its memory may be reclaimed. Its task resolves to LOST. It is out of the machine now. */
-void mirai__sched_daemon_gone(mirai__sched *sched, mirai__sched_daemon *daemon, int64_t now);
+/* The daemon said that it leaves, and begins no further job. An attempt that is out was never begun: its task is queued
+ * again, free of charge. One that leaves because it was `idle` is not replaced before there is work that no idle or
+ * starting daemon can take; others are, when they are gone. */
+void mirai__sched_daemon_left(mirai__sched *sched, mirai__sched_daemon *daemon, bool idle, int64_t now);
+/* The process is dead and its memory may be reclaimed. It is out of the machine now. A task that it has is queued
+ * again, before all of its priority that were queued after it, or resolves to LOST:
+ *  - where it was `begun`, the task bears the blame: it is queued again if retry_on has MIRAI_RETRY_LOST and retries
+ *    are left, unless MIRAI__DEATHS_MAX daemons have died in it now (quarantine);
+ *  - else it is queued again if losses are left.
+ * Tasks that may run on this daemon only resolve to LOST as soon as it is ending. */
+void mirai__sched_daemon_gone(mirai__sched *sched, mirai__sched_daemon *daemon, bool begun, int64_t now);
 
 /* A result came. False: stale, drop it. True: *task is the task that it resolves (RESOLVE will be given), or NULL
- * when that was resolved meanwhile or it was a setup (*setup, NULL when withdrawn); the daemon is free again.
- * `outcome` is VALUE or FAILED. */
+ * when that was resolved meanwhile, or is queued again (FAILED, retry_on has MIRAI_RETRY_FAILED, retries are left), or
+ * it was a setup (*setup, NULL when withdrawn); the daemon is free again. `outcome` is VALUE or FAILED. */
 bool mirai__sched_result(mirai__sched *sched, mirai__sched_daemon *daemon, uint64_t attempt, mirai_outcome outcome,
                          int64_t now, mirai__sched_task **task, mirai__sched_setup **setup);
 
@@ -158,8 +262,15 @@ mirai_status mirai__sched_setup_add(mirai__sched *sched, mirai__sched_setup *set
  * for the deadline after it, as after any event. */
 void mirai__sched_setup_remove(mirai__sched *sched, mirai__sched_setup *setup);
 
-/* How many daemons to keep alive from now on (growing only; shrinking is the caller's choice of whom to end). */
-void mirai__sched_resize(mirai__sched *sched, int64_t daemons, int64_t now);
+/* Another kind of daemons. E_LIMIT, E_CLOSED. tags as in mirai__sched_group. */
+mirai_status mirai__sched_group_add(mirai__sched *sched, int64_t daemons, const char *tags, int32_t *group, int64_t now);
+/* How many daemons of a group to keep alive from now on. Those too many are retired: starting ones first, then idle
+ * ones, then others when they have ended their attempt; one that tasks are pinned to stays until these are resolved. */
+void mirai__sched_resize(mirai__sched *sched, int32_t group, int64_t daemons, int64_t now);
+/* Every group has exactly the daemons that it is to have, ready. */
+bool mirai__sched_is_settled(const mirai__sched *sched);
+/* A resource of which not enough is free for a queued task; NULL: there is none. */
+const mirai__sched_resource *mirai__sched_missing(const mirai__sched *sched, const mirai__sched_task *task);
 
 /* Fire what is due. */
 void mirai__sched_advance(mirai__sched *sched, int64_t now);
@@ -171,7 +282,7 @@ int64_t mirai__sched_deadline(const mirai__sched *sched);
  * gets INTERRUPT and KILL as by a cancel), fail setups not yet reported, run no setups, spawn no more. May be called
  * again to go from DRAIN to CANCEL. Daemons are the caller's to end. */
 void mirai__sched_close(mirai__sched *sched, int32_t how, int64_t now);
-bool mirai__sched_is_drained(const mirai__sched *sched); /* no task queued or running, whoever it was */
+bool mirai__sched_is_drained(const mirai__sched *sched); /* no task blocked, queued or running */
 
 /* ---- commands: call until it gives NONE, after each event or batch of events ---- */
 
@@ -179,10 +290,11 @@ typedef struct mirai__sched_command {
     enum {
         MIRAI__COMMAND_NONE,
         MIRAI__COMMAND_RESOLVE,      /* task: outcome is set; it is out of the machine now */
-        MIRAI__COMMAND_RUN,          /* daemon, and task or setup; attempt */
+        MIRAI__COMMAND_RUN,          /* daemon, and task or setup; attempt, and devices assigned to it */
         MIRAI__COMMAND_INTERRUPT,    /* daemon, attempt: tell it to stop the attempt */
         MIRAI__COMMAND_KILL,         /* daemon: kill it (start deadline or grace period over); _gone must follow */
-        MIRAI__COMMAND_SPAWN,        /* start one daemon, then daemon_added or spawn_failed */
+        MIRAI__COMMAND_RETIRE,       /* daemon, without an attempt: ask it to end; _gone must follow */
+        MIRAI__COMMAND_SPAWN,        /* group: start one daemon, then daemon_added or spawn_failed */
         MIRAI__COMMAND_SETUP_DONE,   /* setup: every daemon has run it; it stays if remembered, else it is out */
         MIRAI__COMMAND_SETUP_FAILED  /* setup: withdrawn; it is out of the machine now. May follow SETUP_DONE */
     } kind;
@@ -190,6 +302,8 @@ typedef struct mirai__sched_command {
     mirai__sched_setup *setup;
     mirai__sched_daemon *daemon;
     uint64_t attempt;
+    uint64_t devices; /* bit mask of gpus */
+    int32_t group;
 } mirai__sched_command;
 
 void mirai__sched_next(mirai__sched *sched, mirai__sched_command *out);

@@ -17,54 +17,61 @@ void mirai__sched_census(mirai__sched *sched, int64_t now)
     mirai__sched_plan_spawns(sched, now);
 }
 
-/* An idle daemon goes where the next command will find it. The one that was used last is used
- * first: its caches are warm. */
-static void rest(mirai__sched *sched, mirai__sched_daemon *daemon)
+/* An idle daemon goes where the next command will find it. */
+static void rest(mirai__sched *sched, mirai__sched_daemon *daemon, int64_t now)
 {
     daemon->state = MIRAI__DAEMON_IDLE;
     if (daemon->applied < sched->last_sequence) {
         mirai__list_append(&sched->pending, &daemon->pending);
     } else {
-        mirai__list_prepend(&sched->idle, &daemon->node);
+        mirai__list_prepend(&sched->groups[daemon->group].idle, &daemon->node);
     }
+    mirai__sched_retire(sched, daemon, now);
 }
 
 /* ---- coming ---- */
 
 mirai_status mirai__sched_daemon_added(mirai__sched *sched, mirai__sched_daemon *daemon,
-                                       int64_t now)
+                                       int32_t group, int64_t now)
 {
+    if (group < 0 || group >= sched->group_count)
+        return mirai__fail(MIRAI_E_RANGE, "group %d of %d", (int)group, (int)sched->group_count);
     if (daemon->state != 0) return mirai__fail(MIRAI_E_STATE, "the daemon was added before");
     int64_t deadline = mirai__sched_after(now, sched->config.start_timeout_ms);
     MIRAI_TRY(mirai__heap_push(&sched->timers, &daemon->timer, deadline));
     daemon->state = MIRAI__DAEMON_STARTING;
     daemon->joined = UINT64_MAX;
-    daemon->round = sched->round;
+    daemon->group = group;
+    daemon->round = sched->groups[group].round;
     mirai__list_init(&daemon->node);
     mirai__list_init(&daemon->pending);
     mirai__list_append(&sched->daemons, &daemon->all);
-    sched->counts.starting++;
-    if (sched->spawning > 0) sched->spawning--;
+    MIRAI__TALLY(sched, group, starting, 1);
+    if (sched->groups[group].spawning > 0) MIRAI__TALLY(sched, group, spawning, -1);
+    sched->now = now;
+    mirai__sched_retire(sched, daemon, now); /* resized since it was spawned */
     return MIRAI_OK;
 }
 
-void mirai__sched_spawn_failed(mirai__sched *sched, int64_t now)
+void mirai__sched_spawn_failed(mirai__sched *sched, int32_t group, int64_t now)
 {
-    if (sched->spawning > 0) sched->spawning--;
-    mirai__sched_start_failed(sched, sched->round, now);
+    if (group < 0 || group >= sched->group_count) return;
+    if (sched->groups[group].spawning > 0) MIRAI__TALLY(sched, group, spawning, -1);
+    mirai__sched_start_failed(&sched->groups[group], sched->groups[group].round, now);
     mirai__sched_census(sched, now);
 }
 
 void mirai__sched_daemon_ready(mirai__sched *sched, mirai__sched_daemon *daemon, int64_t now)
 {
     if (daemon->state != MIRAI__DAEMON_STARTING) return;
-    sched->counts.starting--;
-    sched->counts.ready++;
-    sched->counts.start_failures = 0;
-    sched->retry_at = INT64_MIN;
+    mirai__sched_group *group = &sched->groups[daemon->group];
+    MIRAI__TALLY(sched, daemon->group, starting, -1);
+    MIRAI__TALLY(sched, daemon->group, ready, 1);
+    group->start_failures = 0;
+    group->retry_at = INT64_MIN;
     daemon->joined = sched->last_sequence;
     mirai__sched_timer_set(sched, daemon, MIRAI__NEVER);
-    rest(sched, daemon);
+    rest(sched, daemon, now);
     mirai__sched_plan_spawns(sched, now);
 }
 
@@ -80,14 +87,45 @@ void mirai__sched_give(mirai__sched *sched, mirai__sched_daemon *daemon, mirai__
     daemon->tried = true;
 }
 
+static void order(mirai__sched *sched, mirai__sched_daemon *daemon, uint32_t command)
+{
+    daemon->commands |= command;
+    mirai__list_remove(&daemon->pending);
+    mirai__list_append(&sched->pending, &daemon->pending);
+}
+
 void mirai__sched_stop(mirai__sched *sched, mirai__sched_daemon *daemon, int64_t deadline)
 {
     daemon->task = NULL;
     daemon->setup = NULL;
-    daemon->commands |= MIRAI__COMMANDS_INTERRUPT;
-    mirai__list_remove(&daemon->pending);
-    mirai__list_append(&sched->pending, &daemon->pending);
+    order(sched, daemon, MIRAI__COMMANDS_INTERRUPT);
     mirai__sched_timer_set(sched, daemon, deadline);
+}
+
+/* The attempt is over, whatever became of it. */
+static void let_go(mirai__sched *sched, mirai__sched_daemon *daemon)
+{
+    mirai__sched_give_back(sched, daemon);
+    daemon->attempt = 0;
+    daemon->task = NULL;
+    daemon->setup = NULL;
+    daemon->commands &= ~(uint32_t)MIRAI__COMMANDS_INTERRUPT;
+    if (daemon->commands == 0) mirai__list_remove(&daemon->pending);
+    mirai__sched_timer_set(sched, daemon, MIRAI__NEVER);
+}
+
+/* Whether there is a daemon that the task may run on, now that an attempt on `daemon` is over. */
+static bool has_place(const mirai__sched_task *task, const mirai__sched_daemon *daemon)
+{
+    return !task->shape->daemon || daemon->state != MIRAI__DAEMON_ENDING;
+}
+
+/* Uses up a retry. */
+static bool may_retry(mirai__sched_task *task, const mirai__sched_daemon *daemon, int32_t after)
+{
+    if (!(task->retry_on & after) || task->retries <= 0 || !has_place(task, daemon)) return false;
+    task->retries--;
+    return true;
 }
 
 bool mirai__sched_result(mirai__sched *sched, mirai__sched_daemon *daemon, uint64_t attempt,
@@ -100,40 +138,49 @@ bool mirai__sched_result(mirai__sched *sched, mirai__sched_daemon *daemon, uint6
     if (outcome != MIRAI_OUTCOME_VALUE) outcome = MIRAI_OUTCOME_FAILED;
     *task = daemon->task;
     *setup = daemon->setup;
-    daemon->attempt = 0;
-    daemon->task = NULL;
-    daemon->setup = NULL;
-    daemon->commands &= ~(uint32_t)MIRAI__COMMANDS_INTERRUPT;
-    if (daemon->commands == 0) mirai__list_remove(&daemon->pending);
-    mirai__sched_timer_set(sched, daemon, MIRAI__NEVER);
+    sched->now = now;
+    let_go(sched, daemon);
+    bool failed = *task && outcome == MIRAI_OUTCOME_FAILED;
+    if (failed && may_retry(*task, daemon, MIRAI_RETRY_FAILED)) {
+        mirai__sched_requeue(sched, *task);
+        *task = NULL;
+        if (sched->closing) mirai__sched_plan_spawns(sched, now);
+    }
     if (*task) mirai__sched_resolve(sched, *task, outcome);
     if (*setup) mirai__sched_setup_ran(sched, daemon, *setup, outcome, now);
-    if (daemon->state == MIRAI__DAEMON_BUSY) rest(sched, daemon);
+    if (daemon->state == MIRAI__DAEMON_BUSY) rest(sched, daemon, now);
     return true;
 }
 
 /* ---- going ---- */
 
-/* Whether the pool is a daemon short, not counting those that are ending. */
-static bool is_short(const mirai__sched *sched)
-{
-    const mirai__sched_counts *counts = &sched->counts;
-    return counts->starting + counts->ready + sched->spawning < counts->wanted;
-}
-
 void mirai__sched_end(mirai__sched *sched, mirai__sched_daemon *daemon, int64_t now)
 {
+    mirai__sched_group *group = &sched->groups[daemon->group];
     if (daemon->state == MIRAI__DAEMON_STARTING) {
-        sched->counts.starting--;
+        MIRAI__TALLY(sched, daemon->group, starting, -1);
     } else {
-        sched->counts.ready--;
+        MIRAI__TALLY(sched, daemon->group, ready, -1);
     }
-    sched->counts.ending++;
+    MIRAI__TALLY(sched, daemon->group, ending, 1);
     daemon->state = MIRAI__DAEMON_ENDING;
     mirai__list_remove(&daemon->node);
     if (daemon->commands == 0) mirai__list_remove(&daemon->pending);
     mirai__sched_setup_skip(sched, daemon);
-    if (!daemon->tried && is_short(sched)) mirai__sched_start_failed(sched, daemon->round, now);
+    bool failed = !daemon->tried && !daemon->parting && mirai__sched_is_short(group);
+    if (failed) mirai__sched_start_failed(group, daemon->round, now);
+    mirai__sched_strand(sched, daemon, now);
+}
+
+void mirai__sched_retire(mirai__sched *sched, mirai__sched_daemon *daemon, int64_t now)
+{
+    if (daemon->state != MIRAI__DAEMON_STARTING && daemon->state != MIRAI__DAEMON_IDLE) return;
+    if (daemon->pins > 0 || !mirai__sched_has_excess(&sched->groups[daemon->group])) return;
+    daemon->parting = true;
+    order(sched, daemon, MIRAI__COMMANDS_RETIRE);
+    mirai__sched_timer_set(sched, daemon, MIRAI__NEVER);
+    mirai__sched_end(sched, daemon, now);
+    mirai__sched_census(sched, now);
 }
 
 void mirai__sched_daemon_leaving(mirai__sched *sched, mirai__sched_daemon *daemon, int64_t now)
@@ -143,25 +190,71 @@ void mirai__sched_daemon_leaving(mirai__sched *sched, mirai__sched_daemon *daemo
     mirai__sched_census(sched, now);
 }
 
-void mirai__sched_daemon_gone(mirai__sched *sched, mirai__sched_daemon *daemon, int64_t now)
+void mirai__sched_daemon_left(mirai__sched *sched, mirai__sched_daemon *daemon, bool idle,
+                              int64_t now)
+{
+    if (daemon->state == 0) return;
+    mirai__sched_task *task = daemon->task;
+    daemon->parting = true;
+    let_go(sched, daemon); /* an attempt that is out was never begun */
+    if (daemon->state != MIRAI__DAEMON_ENDING) {
+        mirai__sched_end(sched, daemon, now);
+        mirai__sched_group *group = &sched->groups[daemon->group];
+        bool missed = mirai__sched_is_short(group);
+        if (missed && idle) {
+            MIRAI__TALLY(sched, daemon->group, dormant, 1);
+        } else if (missed && !daemon->tried) { /* or those that leave at once come without end */
+            mirai__sched_start_failed(group, daemon->round, now);
+        }
+    }
+    if (task && has_place(task, daemon)) {
+        mirai__sched_requeue(sched, task);
+    } else if (task) {
+        task->loss = MIRAI__LOSS_STRANDED;
+        mirai__sched_resolve(sched, task, MIRAI_OUTCOME_LOST);
+    }
+    mirai__sched_census(sched, now);
+}
+
+static void lose(mirai__sched *sched, mirai__sched_daemon *daemon, mirai__sched_task *task,
+                 bool begun)
+{
+    bool again = false;
+    if (!begun) {
+        again = task->losses > 0 && has_place(task, daemon);
+        if (again) task->losses--;
+    } else if (++task->deaths >= MIRAI__DEATHS_MAX) {
+        task->loss = MIRAI__LOSS_QUARANTINED;
+    } else {
+        again = may_retry(task, daemon, MIRAI_RETRY_LOST);
+    }
+    if (again) {
+        mirai__sched_requeue(sched, task);
+    } else {
+        mirai__sched_resolve(sched, task, MIRAI_OUTCOME_LOST);
+    }
+}
+
+void mirai__sched_daemon_gone(mirai__sched *sched, mirai__sched_daemon *daemon, bool begun,
+                              int64_t now)
 {
     if (daemon->state == 0) return;
     if (daemon->state != MIRAI__DAEMON_ENDING) mirai__sched_end(sched, daemon, now);
-    sched->counts.ending--;
-    if (daemon->joined != UINT64_MAX && is_short(sched) && sched->closing != MIRAI_CANCEL) {
+    MIRAI__TALLY(sched, daemon->group, ending, -1);
+    bool needed = mirai__sched_is_short(&sched->groups[daemon->group]) && !daemon->parting;
+    if (daemon->joined != UINT64_MAX && needed && sched->closing != MIRAI_CANCEL) {
         sched->counts.lost++;
     }
+    mirai__sched_task *task = daemon->task;
+    mirai__sched_setup *setup = daemon->setup;
+    let_go(sched, daemon);
     mirai__heap_remove(&sched->timers, &daemon->timer);
     mirai__list_remove(&daemon->all);
     mirai__list_remove(&daemon->pending);
-    mirai__sched_task *task = daemon->task;
-    mirai__sched_setup *setup = daemon->setup;
-    daemon->state = 0;
     daemon->commands = 0;
-    daemon->attempt = 0;
-    daemon->task = NULL;
-    daemon->setup = NULL;
-    if (task) mirai__sched_resolve(sched, task, MIRAI_OUTCOME_LOST);
+    sched->now = now;
+    if (task) lose(sched, daemon, task, begun);
+    daemon->state = 0;
     if (setup) mirai__sched_setup_died(sched, daemon, setup, now);
     mirai__sched_census(sched, now);
 }

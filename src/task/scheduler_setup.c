@@ -43,12 +43,18 @@ static void fail(mirai__sched *sched, mirai__sched_setup *setup, int64_t now)
     decide(sched, setup, true);
 }
 
+/* Daemons that there are to be now. */
+static int64_t expected(const mirai__sched *sched)
+{
+    return sched->counts.wanted - sched->counts.dormant;
+}
+
 /* With no run so far, whether a daemon that is there or on its way will run it. */
 static bool may_still_run(const mirai__sched *sched, const mirai__sched_setup *setup)
 {
     const mirai__sched_counts *counts = &sched->counts;
     return setup->remembered &&
-           counts->wanted + counts->starting + counts->ready + sched->spawning > 0;
+           expected(sched) + counts->starting + counts->ready + counts->spawning > 0;
 }
 
 /* Report it when it is settled. */
@@ -57,7 +63,7 @@ static void judge(mirai__sched *sched, mirai__sched_setup *setup, int64_t now)
     if (setup->reported || setup->waiting > 0) return;
     if (setup->runs == 0) {
         if (may_still_run(sched, setup)) return;
-        if (setup->deaths > 0 || sched->counts.wanted > 0) {
+        if (setup->deaths > 0 || expected(sched) > 0) {
             fail(sched, setup, now);
             return;
         }
@@ -77,10 +83,12 @@ mirai_status mirai__sched_setup_add(mirai__sched *sched, mirai__sched_setup *set
     sched->open_setups++;
     mirai__list_init(&setup->report);
     mirai__list_append(&sched->setups, &setup->node);
-    mirai__list *node;
-    while ((node = mirai__list_pop(&sched->idle))) {
-        mirai__sched_daemon *daemon = mirai__list_entry(node, mirai__sched_daemon, node);
-        mirai__list_append(&sched->pending, &daemon->pending);
+    for (int32_t i = 0; i < sched->group_count; i++) {
+        mirai__list *node;
+        while ((node = mirai__list_pop(&sched->groups[i].idle))) {
+            mirai__sched_daemon *daemon = mirai__list_entry(node, mirai__sched_daemon, node);
+            mirai__list_append(&sched->pending, &daemon->pending);
+        }
     }
     judge(sched, setup, now);
     return MIRAI_OK;

@@ -22,7 +22,7 @@ const char *const model_names[MODEL_COUNT] = {
  */
 static void note_failures(world *w, int64_t before)
 {
-    int64_t now = w->sched.counts.start_failures;
+    int64_t now = w->sched.groups[0].start_failures;
     if (now <= before) return;
     int64_t wait = now > 9 ? 30000 : 100 * ((int64_t)1 << (now - 1));
     w->retry_at = w->now + (wait < 30000 ? wait : 30000);
@@ -39,7 +39,8 @@ static void do_submit(world *w, uint32_t number, bool nomem)
     held_task *held = calloc(1, sizeof *held);
     held->id = id;
     if (nomem) mirai__fault_arm(1, false);
-    mirai_status status = mirai__sched_submit(&w->sched, &held->sched, w->now, timeout, grace);
+    mirai__sched_request request = {.timeout_ms = timeout, .grace_ms = grace};
+    mirai_status status = mirai__sched_submit(&w->sched, &held->sched, &request, w->now);
     mirai__fault_arm(0, false);
     bool good = w->closing
                     ? status == MIRAI_E_CLOSED
@@ -141,13 +142,13 @@ static void do_spawned(world *w, bool nomem)
     held_daemon *held = calloc(1, sizeof *held);
     held->id = id;
     if (nomem) mirai__fault_arm(1, false);
-    mirai_status status = mirai__sched_daemon_added(&w->sched, &held->sched, w->now);
+    mirai_status status = mirai__sched_daemon_added(&w->sched, &held->sched, 0, w->now);
     mirai__fault_arm(0, false);
     w->spawning--;
     if (status != MIRAI_OK) {
         model_expect(w, nomem && status == MIRAI_E_NOMEM, "daemon_added gave %d", (int)status);
         free(held);
-        mirai__sched_spawn_failed(&w->sched, w->now);
+        mirai__sched_spawn_failed(&w->sched, 0, w->now);
         return;
     }
     w->daemons[id] = (daemon_model){.held = held,
@@ -186,7 +187,7 @@ static void do_gone(world *w, uint32_t number)
     if (w->live_count == 0) return;
     int index = (int)(number % (uint32_t)w->live_count), id = w->live[index];
     daemon_model *daemon = &w->daemons[id];
-    mirai__sched_daemon_gone(&w->sched, &daemon->held->sched, w->now);
+    mirai__sched_daemon_gone(&w->sched, &daemon->held->sched, true, w->now);
     if (daemon->state != MIRAI__DAEMON_ENDING) model_end(w, daemon);
     w->counts.ending--;
     w->live[index] = w->live[--w->live_count];
@@ -294,8 +295,9 @@ static void do_config(world *w, uint32_t number)
 
 static void do_size(world *w, uint32_t number)
 {
+    if (w->wanted > (int64_t)(number % 10)) return;
     w->wanted = number % 10;
-    mirai__sched_resize(&w->sched, w->wanted, w->now);
+    mirai__sched_resize(&w->sched, 0, w->wanted, w->now);
 }
 
 static void apply(world *w, model_event event)
@@ -313,7 +315,7 @@ static void apply(world *w, model_event event)
     case MODEL_unspawned:
         if (w->spawning == 0) break;
         w->spawning--;
-        mirai__sched_spawn_failed(&w->sched, w->now);
+        mirai__sched_spawn_failed(&w->sched, 0, w->now);
         break;
     case MODEL_ready: do_ready(w, pick(w, number)); break;
     case MODEL_leave: do_leave(w, pick(w, number)); break;
@@ -339,7 +341,7 @@ static void do_take(world *w, uint32_t number)
 
 static void step(world *w, model_event event)
 {
-    int64_t failures = w->sched.counts.start_failures;
+    int64_t failures = w->sched.groups[0].start_failures;
     apply(w, event);
     note_failures(w, failures);
     model_judge(w);

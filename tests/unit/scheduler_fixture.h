@@ -47,7 +47,8 @@ static int fixture_down(void **state)
 static inline fixture *begin(void **state, int64_t daemons)
 {
     fixture *f = *state;
-    mirai__sched_config config = {daemons, START, GRACE};
+    mirai__sched_config config = {
+        .daemons = daemons, .start_timeout_ms = START, .grace_ms = GRACE};
     mirai__sched_init(&f->sched, &config);
     f->now = 1000;
     return f;
@@ -109,7 +110,7 @@ static inline void expect_report(fixture *f, int kind, int setup)
 
 static inline void add(fixture *f, int daemon)
 {
-    assert_int_equal(mirai__sched_daemon_added(&f->sched, &f->daemons[daemon], f->now), MIRAI_OK);
+    assert_int_equal(mirai__sched_daemon_added(&f->sched, &f->daemons[daemon], 0, f->now), MIRAI_OK);
 }
 
 /* From SPAWN to ready. */
@@ -122,12 +123,19 @@ static inline void start(fixture *f, int daemon)
 
 static inline void gone(fixture *f, int daemon)
 {
-    mirai__sched_daemon_gone(&f->sched, &f->daemons[daemon], f->now);
+    mirai__sched_daemon_gone(&f->sched, &f->daemons[daemon], true, f->now);
+}
+
+static inline mirai_status submit_plain(fixture *f, mirai__sched_task *task, int64_t timeout_ms,
+                                        int64_t grace_ms)
+{
+    mirai__sched_request request = {.timeout_ms = timeout_ms, .grace_ms = grace_ms};
+    return mirai__sched_submit(&f->sched, task, &request, f->now);
 }
 
 static inline void submit(fixture *f, int task, int64_t timeout_ms, int64_t grace_ms)
 {
-    assert_int_equal(mirai__sched_submit(&f->sched, &f->tasks[task], f->now, timeout_ms, grace_ms),
+    assert_int_equal(submit_plain(f, &f->tasks[task], timeout_ms, grace_ms),
                      MIRAI_OK);
 }
 

@@ -304,7 +304,7 @@ static void check_idle(world *w)
     for (int id = 0; id < w->setup_count; id++)
         model_expect(w, !w->setups[id].given_due, "setup %d was not reported", id);
     if (lacking(w) <= 0) return;
-    model_expect(w, w->sched.counts.start_failures > 0, "a daemon is lacking without a back-off");
+    model_expect(w, w->sched.groups[0].start_failures > 0, "a daemon is lacking without a back-off");
     model_expect(w, mirai__sched_deadline(&w->sched) <= w->retry_at, "the back-off is too long");
 }
 
@@ -346,6 +346,6 @@ static void check_deadline(world *w)
     for (int i = 0; i < w->live_count; i++)
         if (w->daemons[w->live[i]].kill_at < least) least = w->daemons[w->live[i]].kill_at;
     int64_t real = mirai__sched_deadline(&w->sched);
-    model_expect(w, real == least || (real < least && real == w->sched.spawn_at),
+    model_expect(w, real == least || (real < least && real == w->sched.groups[0].spawn_at),
                  "the deadline is %" PRId64 ", not %" PRId64, real, least);
 }

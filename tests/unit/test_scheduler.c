@@ -17,15 +17,15 @@ static void test_scheduler__bears_bad_sequences(void **state)
     assert_int_equal(mirai__sched_cancel(&f->sched, &task, f->now), MIRAI_CANCEL_TOO_LATE);
     mirai__sched_daemon_ready(&f->sched, &stranger, f->now);
     mirai__sched_daemon_leaving(&f->sched, &stranger, f->now);
-    mirai__sched_daemon_gone(&f->sched, &stranger, f->now);
+    mirai__sched_daemon_gone(&f->sched, &stranger, true, f->now);
     mirai__sched_setup_remove(&f->sched, &setup);
     assert_false(result(f, &stranger, 0, MIRAI_OUTCOME_VALUE));
     start(f, 0);
-    assert_int_equal(mirai__sched_daemon_added(&f->sched, &f->daemons[0], f->now), MIRAI_E_STATE);
+    assert_int_equal(mirai__sched_daemon_added(&f->sched, &f->daemons[0], 0, f->now), MIRAI_E_STATE);
     mirai__sched_daemon_ready(&f->sched, &f->daemons[0], f->now); /* twice */
     assert_int_equal(f->sched.counts.ready, 1);
     submit(f, 0, 0, 0);
-    assert_int_equal(mirai__sched_submit(&f->sched, &f->tasks[0], f->now, 0, 0), MIRAI_E_STATE);
+    assert_int_equal(submit_plain(f, &f->tasks[0], 0, 0), MIRAI_E_STATE);
     uint64_t attempt = expect_run(f, 0, 0);
     mirai__sched_daemon_leaving(&f->sched, &f->daemons[0], f->now);
     mirai__sched_daemon_leaving(&f->sched, &f->daemons[0], f->now);
@@ -46,19 +46,19 @@ static void test_scheduler__leaves_no_trace_without_memory(void **state)
     expect_kind(f, MIRAI__COMMAND_SPAWN);
     for (int fails = 0; fails < 2; fails++) {
         mirai__fault_arm(fails == 0 ? 1 : 2, false);
-        mirai_status status = mirai__sched_submit(&f->sched, &f->tasks[0], f->now, 100, 0);
+        mirai_status status = submit_plain(f, &f->tasks[0], 100, 0);
         mirai__fault_arm(0, false);
         assert_int_equal(status, fails == 0 ? MIRAI_E_NOMEM : MIRAI_OK);
         assert_int_equal(f->sched.counts.submitted, fails);
         assert_int_equal(f->tasks[0].state, fails == 0 ? 0 : MIRAI_TASK_QUEUED);
     }
     mirai__fault_arm(1, false);
-    assert_int_equal(mirai__sched_daemon_added(&f->sched, &f->daemons[0], f->now), MIRAI_E_NOMEM);
+    assert_int_equal(mirai__sched_daemon_added(&f->sched, &f->daemons[0], 0, f->now), MIRAI_E_NOMEM);
     mirai__fault_arm(0, false);
     assert_int_equal(f->daemons[0].state, 0);
     assert_int_equal(f->sched.counts.starting, 0);
     expect_none(f); /* the SPAWN is still unanswered */
-    mirai__sched_spawn_failed(&f->sched, f->now);
+    mirai__sched_spawn_failed(&f->sched, 0, f->now);
     expect_none(f);
     advance_to(f, f->now + 100); /* the task's time-out, and the end of the back-off */
     expect_resolve(f, 0, MIRAI_OUTCOME_TIMEDOUT);
@@ -259,16 +259,16 @@ static void test_scheduler__spawns_what_is_wanted(void **state)
     expect_kind(f, MIRAI__COMMAND_SPAWN);
     expect_kind(f, MIRAI__COMMAND_SPAWN);
     expect_none(f);
-    mirai__sched_resize(&f->sched, 3, f->now);
+    mirai__sched_resize(&f->sched, 0, 3, f->now);
     expect_kind(f, MIRAI__COMMAND_SPAWN);
     expect_none(f);
     for (int i = 0; i < 3; i++) add(f, i);
-    mirai__sched_resize(&f->sched, 1, f->now);
+    mirai__sched_resize(&f->sched, 0, 1, f->now);
     gone(f, 0);
     gone(f, 1);
     expect_none(f); /* one is left, and wanted */
     assert_int_equal(f->sched.counts.starting, 1);
-    mirai__sched_resize(&f->sched, -5, f->now);
+    mirai__sched_resize(&f->sched, 0, -5, f->now);
     assert_int_equal(f->sched.counts.wanted, 0);
 }
 
@@ -284,7 +284,7 @@ static void test_scheduler__kills_what_does_not_start(void **state)
     assert_int_equal(f->sched.counts.ready, 0);
     expect_none(f);
     gone(f, 0);
-    assert_int_equal(f->sched.counts.start_failures, 1);
+    assert_int_equal(f->sched.groups[0].start_failures, 1);
     assert_int_equal(f->sched.counts.lost, 0);
     assert_int_equal(mirai__sched_deadline(&f->sched), f->now + 100);
 }
@@ -296,13 +296,13 @@ static void test_scheduler__backs_off_when_starts_fail(void **state)
     expect_kind(f, MIRAI__COMMAND_SPAWN);
     for (int k = 1; k <= 100; k++) {
         if (k % 2) {
-            mirai__sched_spawn_failed(&f->sched, f->now);
+            mirai__sched_spawn_failed(&f->sched, 0, f->now);
         } else {
             f->daemons[0] = (mirai__sched_daemon){.state = 0};
             add(f, 0);
             gone(f, 0);
         }
-        assert_int_equal(f->sched.counts.start_failures, k);
+        assert_int_equal(f->sched.groups[0].start_failures, k);
         expect_none(f);
         assert_int_equal(mirai__sched_deadline(&f->sched), f->now + wait);
         advance_to(f, f->now + wait - 1);
@@ -313,7 +313,7 @@ static void test_scheduler__backs_off_when_starts_fail(void **state)
     }
     add(f, 1);
     mirai__sched_daemon_ready(&f->sched, &f->daemons[1], f->now);
-    assert_int_equal(f->sched.counts.start_failures, 0);
+    assert_int_equal(f->sched.groups[0].start_failures, 0);
     submit(f, 0, 0, 0);
     expect_run(f, 1, 0);
     gone(f, 1);
@@ -330,7 +330,7 @@ static void test_scheduler__counts_daemons_that_fail_together_once(void **state)
         add(f, i);
     }
     for (int i = 0; i < 8; i++) gone(f, i);
-    assert_int_equal(f->sched.counts.start_failures, 1);
+    assert_int_equal(f->sched.groups[0].start_failures, 1);
     advance_to(f, f->now + 100);
     for (int i = 0; i < 8; i++) expect_kind(f, MIRAI__COMMAND_SPAWN);
     expect_none(f);
@@ -345,11 +345,12 @@ static void test_scheduler__does_not_race_with_daemons_that_die_idle(void **stat
     assert_int_equal(mirai__sched_deadline(&f->sched), f->now + 100);
     advance_to(f, f->now + 100);
     expect_kind(f, MIRAI__COMMAND_SPAWN);
-    mirai__sched_resize(&f->sched, 0, f->now);
+    mirai__sched_resize(&f->sched, 0, 0, f->now);
     add(f, 1);
-    mirai__sched_daemon_ready(&f->sched, &f->daemons[1], f->now);
-    mirai__sched_daemon_leaving(&f->sched, &f->daemons[1], f->now); /* shrinking is no failure */
-    assert_int_equal(f->sched.counts.start_failures, 0);
+    assert_ptr_equal(expect_kind(f, MIRAI__COMMAND_RETIRE).daemon, &f->daemons[1]);
+    gone(f, 1);
+    assert_int_equal(f->sched.groups[0].start_failures, 1); /* shrinking is no failure */
+    expect_none(f);
 }
 
 /* ---- closing ---- */
@@ -362,7 +363,7 @@ static void test_scheduler__drains(void **state)
     submit(f, 1, 0, 0);
     expect_run(f, 0, 0);
     mirai__sched_close(&f->sched, MIRAI_DRAIN, f->now);
-    assert_int_equal(mirai__sched_submit(&f->sched, &f->tasks[2], f->now, 0, 0), MIRAI_E_CLOSED);
+    assert_int_equal(submit_plain(f, &f->tasks[2], 0, 0), MIRAI_E_CLOSED);
     gone(f, 0);
     expect_resolve(f, 0, MIRAI_OUTCOME_LOST);
     expect_kind(f, MIRAI__COMMAND_SPAWN); /* for task 1 */

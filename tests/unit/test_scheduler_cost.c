@@ -13,7 +13,7 @@
 static void queue(fixture *f, mirai__sched_task *tasks, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        assert_int_equal(mirai__sched_submit(&f->sched, &tasks[i], f->now, 0, 0), MIRAI_OK);
+        assert_int_equal(submit_plain(f, &tasks[i], 0, 0), MIRAI_OK);
 }
 
 /* A million tasks wait, and every page of them but the first and the last few is out of reach:
@@ -59,13 +59,14 @@ static double turn_ns(fixture *f, size_t queued, size_t daemons, bool timeouts)
     mirai__sched_daemon *workers = calloc(daemons, sizeof *workers);
     assert_non_null(tasks);
     assert_non_null(workers);
+    mirai__sched_resize(&f->sched, 0, (int64_t)daemons, f->now);
     for (size_t i = 0; i < daemons; i++) {
-        assert_int_equal(mirai__sched_daemon_added(&f->sched, &workers[i], f->now), MIRAI_OK);
+        assert_int_equal(mirai__sched_daemon_added(&f->sched, &workers[i], 0, f->now), MIRAI_OK);
         mirai__sched_daemon_ready(&f->sched, &workers[i], f->now);
     }
     int64_t timeout = timeouts ? 1000000 : 0;
     for (size_t i = 0; i < queued; i++)
-        assert_int_equal(mirai__sched_submit(&f->sched, &tasks[i], f->now, timeout, 0), MIRAI_OK);
+        assert_int_equal(submit_plain(f, &tasks[i], timeout, 0), MIRAI_OK);
     mirai__sched_command command;
     size_t running = queued < daemons ? queued : daemons;
     for (size_t i = 0; i < running; i++) mirai__sched_next(&f->sched, &command);
@@ -75,7 +76,7 @@ static double turn_ns(fixture *f, size_t queued, size_t daemons, bool timeouts)
         bool good =
             mirai__sched_result(&f->sched, worker, worker->attempt, MIRAI_OUTCOME_VALUE, f->now,
                                 &f->task, &f->setup) &&
-            mirai__sched_submit(&f->sched, &tasks[queued + i], f->now, timeout, 0) == MIRAI_OK;
+            submit_plain(f, &tasks[queued + i], timeout, 0) == MIRAI_OK;
         assert_true(good);
         do {
             mirai__sched_next(&f->sched, &command);

@@ -97,7 +97,7 @@ static void test_scheduler_setup__is_done_at_once_where_nobody_is(void **state)
     put(f, 1, false);
     expect_report(f, MIRAI__COMMAND_SETUP_DONE, 0);
     expect_report(f, MIRAI__COMMAND_SETUP_DONE, 1);
-    mirai__sched_resize(&f->sched, 1, f->now);
+    mirai__sched_resize(&f->sched, 0, 1, f->now);
     start(f, 0);
     expect_setup(f, 0, 0);
     expect_none(f);
@@ -113,7 +113,6 @@ static void test_scheduler_setup__waits_for_one_that_starts(void **state)
                   1); /* for daemons of now, of which there is none */
     expect_none(f);
     add(f, 0);
-    mirai__sched_resize(&f->sched, 0, f->now);
     expect_none(f); /* one is on its way */
     mirai__sched_daemon_ready(&f->sched, &f->daemons[0], f->now);
     advance_to(f, f->now + 1);
@@ -127,9 +126,9 @@ static void test_scheduler_setup__is_done_when_no_daemon_is_wanted(void **state)
     fixture *f = begin(state, 1);
     expect_kind(f, MIRAI__COMMAND_SPAWN);
     put(f, 0, true);
-    mirai__sched_resize(&f->sched, 0, f->now);
+    mirai__sched_resize(&f->sched, 0, 0, f->now);
     expect_none(f);
-    mirai__sched_spawn_failed(&f->sched, f->now);
+    mirai__sched_spawn_failed(&f->sched, 0, f->now);
     expect_report(f, MIRAI__COMMAND_SETUP_DONE, 0);
 }
 
