@@ -79,6 +79,7 @@ void mirai__control_fault(mirai_daemon *daemon, mirai_status status)
 /* Under the lock. */
 static mirai_status accept_job(mirai_daemon *daemon, mirai__frame *frame)
 {
+    if (daemon->exit_code != 0) return MIRAI_OK; /* it has crossed our LEAVE */
     if (daemon->closing)
         return mirai__fail(MIRAI_E_PROTOCOL, "the host sent a job after it had closed the daemon");
     if (daemon->present != NULL)
@@ -91,6 +92,8 @@ static mirai_status accept_job(mirai_daemon *daemon, mirai__frame *frame)
         return mirai__fail(MIRAI_E_PROTOCOL, "the host sent a job without a body or a number");
     daemon->present = mirai__job_new(daemon, &daemon->lock, frame);
     if (daemon->present == NULL) return MIRAI_E_NOMEM;
+    daemon->present->environ = daemon->environ;
+    daemon->environ = NULL;
     daemon->taken = false;
     return MIRAI_OK;
 }
@@ -105,6 +108,7 @@ static mirai_status handle_locked(mirai_daemon *daemon, mirai__frame *frame)
     case MIRAI__FRAME_WELCOME:
         if (daemon->welcomed)
             return mirai__fail(MIRAI_E_PROTOCOL, "the host sent its welcome twice");
+        MIRAI_TRY(mirai__settings_decode(frame->segment, &daemon->settings));
         daemon->welcomed = true;
         return MIRAI_OK;
     case MIRAI__FRAME_JOB: return accept_job(daemon, frame);
@@ -113,6 +117,14 @@ static mirai_status handle_locked(mirai_daemon *daemon, mirai__frame *frame)
             mirai__job_cancel(daemon->present);
         return MIRAI_OK;
     case MIRAI__FRAME_CLOSE: daemon->closing = true; return MIRAI_OK;
+    case MIRAI__FRAME_ENVIRON:
+        mirai__segment_release(daemon->environ);
+        daemon->environ = frame->segment;
+        frame->segment = NULL;
+        return MIRAI_OK;
+    case MIRAI__FRAME_TAKEN: /* one that comes too late names no job that is present */
+        if (daemon->present == NULL || daemon->present->attempt != frame->attempt) return MIRAI_OK;
+        return mirai__report_taken(&daemon->present->report, frame->aux);
     case MIRAI__FRAME_PING: return MIRAI_OK; /* answered outside the lock */
     default: return mirai__fail(MIRAI_E_PROTOCOL, "the host sent a frame of kind %d", frame->kind);
     }
@@ -190,6 +202,7 @@ static mirai_status wait_for_host(mirai_daemon *daemon)
     (void)pthread_mutex_lock(&daemon->lock);
     bool busy = daemon->present != NULL;
     (void)pthread_mutex_unlock(&daemon->lock);
+    if (busy) mirai__report_look(daemon);
     int64_t deadline = busy ? mirai__deadline(BUSY_LOOK_MS) : MIRAI__NEVER;
     mirai_status status = mirai__link_wait(daemon->link, false, daemon->watch_fd, deadline);
     return status == MIRAI_E_TIMEDOUT ? MIRAI_OK : status;

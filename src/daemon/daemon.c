@@ -9,9 +9,11 @@
 #include "alloc.h"
 #include "clock.h"
 #include "daemon_private.h"
+#include "departure.h"
 #include "detail.h"
 #include "functions.h"
 #include "lock.h"
+#include "message.h"
 #include "spawn.h"
 
 enum { GREETING_MS = 60000 };
@@ -46,6 +48,7 @@ mirai_status mirai__daemon_new(mirai_daemon **out)
     (void)pthread_mutex_init(&daemon->lock, NULL);
     (void)pthread_mutex_init(&daemon->sending, NULL);
     daemon->session = session;
+    daemon->started = daemon->idle_since = mirai__now_ms();
     mirai_status status = session.socket >= 0 ? attach(daemon) : MIRAI_OK;
     if (status == MIRAI_OK)
         *out = daemon;
@@ -98,6 +101,7 @@ mirai_status mirai__daemon_greet(mirai_daemon *daemon)
             mirai__fail(MIRAI_E_CONNRESET, "the host did not answer within %d ms", GREETING_MS);
     (void)pthread_mutex_unlock(&daemon->lock);
     if (status == MIRAI_OK) mirai__session_enter();
+    daemon->idle_since = mirai__now_ms();
     return status;
 }
 
@@ -132,12 +136,16 @@ void mirai_daemon_close(mirai_daemon *daemon)
     if (daemon == NULL || mirai__forked()) return;
     mirai__daemon_leave(daemon);
     (void)pthread_mutex_lock(&daemon->lock);
-    bool unasked = daemon->welcomed && !daemon->closing && daemon->status == MIRAI_OK;
+    bool unasked = daemon->welcomed && !daemon->closing && daemon->exit_code == 0 &&
+                   daemon->status == MIRAI_OK;
+    const mirai__frame leave = {.kind = MIRAI__FRAME_LEAVE, /* a job that was not begun is the host's */
+                                .attempt = daemon->taken ? daemon->present->attempt : 0};
     (void)pthread_mutex_unlock(&daemon->lock);
-    const mirai__frame leave = {.kind = MIRAI__FRAME_LEAVE};
     if (unasked) (void)mirai__control_send(daemon, &leave);
     mirai__control_stop(daemon);
     mirai__job_free(daemon->present);
+    mirai__segment_release(daemon->environ);
+    mirai__states_fini(&daemon->states);
     mirai__free(daemon->session.url);
     (void)pthread_cond_destroy(&daemon->changed);
     (void)pthread_mutex_destroy(&daemon->lock);
@@ -147,33 +155,63 @@ void mirai_daemon_close(mirai_daemon *daemon)
 
 /* ---- jobs ---- */
 
-/* The next job that no one has taken. None in a child that the job before has forked: there, locks
- * may be held by nobody. */
+/* Lock held: the next job that no one has taken; E_AGAIN when there is none. */
+static mirai_status take_now(mirai_daemon *daemon, int64_t now, mirai_job **out)
+{
+    if (daemon->status != MIRAI_OK) return fail_as_told(daemon);
+    if (daemon->taken) return mirai__fail(MIRAI_E_STATE, "the job before was not replied to");
+    if (mirai__departure_over(daemon, now))
+        return mirai__fail(MIRAI_E_CLOSED, "this daemon leaves: it was idle, old or done");
+    if (daemon->present != NULL) {
+        daemon->taken = true;
+        *out = daemon->present;
+        return MIRAI_OK;
+    }
+    if (daemon->closing) return mirai__fail(MIRAI_E_CLOSED, "the host has closed this daemon");
+    return MIRAI_E_AGAIN;
+}
+
+/* The next job. None in a child that the job before has forked: there, locks may be held by nobody. */
 static mirai_status take(mirai_daemon *daemon, int64_t deadline, mirai_job **out)
 {
     MIRAI_TRY(mirai__enter());
-    mirai_status status = MIRAI_E_AGAIN;
-    bool in_time = true;
+    mirai_status status;
     (void)pthread_mutex_lock(&daemon->lock);
-    while (status == MIRAI_E_AGAIN) {
-        if (daemon->status != MIRAI_OK) {
-            status = fail_as_told(daemon);
-        } else if (daemon->present != NULL && daemon->taken) {
-            status = mirai__fail(MIRAI_E_STATE, "the job before was not replied to");
-        } else if (daemon->present != NULL) {
-            daemon->taken = true;
-            *out = daemon->present;
-            status = MIRAI_OK;
-        } else if (daemon->closing) {
-            status = mirai__fail(MIRAI_E_CLOSED, "the host has closed this daemon");
-        } else if (!in_time) {
+    for (;;) {
+        int64_t now = mirai__now_ms(), until;
+        mirai__departure_look(daemon, now, &until);
+        status = take_now(daemon, now, out);
+        if (status != MIRAI_E_AGAIN) break;
+        if (deadline <= now) {
             status = mirai__fail(MIRAI_E_TIMEDOUT, "no job within the time given");
-        } else {
-            in_time = mirai__cond_wait_until(&daemon->changed, &daemon->lock, deadline);
+            break;
         }
+        (void)mirai__cond_wait_until(&daemon->changed, &daemon->lock,
+                                     deadline < until ? deadline : until);
     }
     (void)pthread_mutex_unlock(&daemon->lock);
     return status;
+}
+
+/* Set what the host wants to be set for this job, and remember what is to be put back after it. What a
+ * setup has done stays. */
+static mirai_status prepare(mirai_daemon *daemon, mirai_job *job)
+{
+    int32_t cleanup = job->number > 0 ? daemon->settings.cleanup : 0;
+    MIRAI_TRY(mirai__surroundings_keep(&job->surroundings, cleanup));
+    if (job->environ == NULL) return MIRAI_OK;
+    mirai_value *variables = NULL;
+    MIRAI_TRY(mirai__decode(job->environ, NULL, &mirai__limits_local, &variables));
+    mirai_status status = mirai__surroundings_set(&job->surroundings, variables);
+    mirai_value_release(variables);
+    return status;
+}
+
+static void put_back(mirai_daemon *daemon, mirai_job *job)
+{
+    mirai__surroundings_restore(&job->surroundings);
+    if (job->number > 0 && (daemon->settings.cleanup & MIRAI_CLEANUP_STATE))
+        mirai__states_clean(&daemon->states);
 }
 
 /* End a job: takes job and result (NULL: there was no memory for one). The job is no longer present
@@ -187,11 +225,14 @@ static mirai_status finish(mirai_daemon *daemon, mirai_job *job, mirai_value *re
         return mirai__enter();
     }
     mirai__job_watch(job, NULL, NULL);
+    mirai__report_end(job);
     mirai__frame frame = {.kind = MIRAI__FRAME_RESULT};
     mirai_status encoded = MIRAI_OK;
     mirai_status status = result == NULL
                               ? mirai__fail(MIRAI_E_NOMEM, "out of memory for a job's result")
                               : mirai__job_result(job, result, &frame, &encoded);
+    (void)fflush(stdout); /* what the task has written is told before its result */
+    (void)fflush(stderr);
     (void)pthread_mutex_lock(&daemon->lock);
     daemon->present = NULL;
     daemon->taken = false;
@@ -200,6 +241,8 @@ static mirai_status finish(mirai_daemon *daemon, mirai_job *job, mirai_value *re
     if (status != MIRAI_OK) mirai__control_fault(daemon, status);
     mirai__frame_fini(&frame);
     mirai_value_release(result);
+    put_back(daemon, job);
+    mirai__departure_count(daemon, job->number > 0);
     mirai__job_free(job);
     return status == MIRAI_OK ? encoded : status;
 }
@@ -220,7 +263,7 @@ static bool serve(mirai_daemon *daemon, mirai_job *job, bool pull)
     mirai_status status;
     if (mirai_job_cancelled(job))
         result = mirai_error("cancelled", MIRAI_OUTCOME_CANCELLED, "cancelled before it began");
-    else if ((status = mirai__job_decode(job)) != MIRAI_OK)
+    else if ((status = prepare(daemon, job)) != MIRAI_OK || (status = mirai__job_decode(job)) != MIRAI_OK)
         result = mirai__codec_error(status, "decode_error");
     else if (mirai__function_find(job->function, &function) == MIRAI_OK)
         result = mirai__function_call(&function, job->function, job, job->args);
@@ -257,6 +300,34 @@ mirai_status mirai_daemon_run(mirai_daemon *daemon)
     mirai_status status;
     while ((status = take(daemon, MIRAI__NEVER, &job)) == MIRAI_OK) (void)serve(daemon, job, false);
     return status == MIRAI_E_CLOSED ? MIRAI_OK : status;
+}
+
+/* ---- what jobs keep ---- */
+
+static mirai_status check_state(const mirai_job *job, const char *key)
+{
+    MIRAI_TRY(mirai__enter());
+    if (job == NULL) return mirai__fail(MIRAI_E_INVALID, "job is NULL");
+    if (job->daemon == NULL) return mirai__fail(MIRAI_E_STATE, "the job runs in no daemon");
+    size_t size = key != NULL ? strnlen(key, 256) : 0;
+    if (size == 0 || size > 255) return mirai__fail(MIRAI_E_INVALID, "a key has 1 to 255 bytes");
+    return MIRAI_OK;
+}
+
+void *mirai_job_state(mirai_job *job, const char *key)
+{
+    if (check_state(job, key) != MIRAI_OK) return NULL;
+    return mirai__states_get(&job->daemon->states, key);
+}
+
+mirai_status mirai_job_set_state(mirai_job *job, const char *key, void *state,
+                                 mirai_state_free_fn release)
+{
+    mirai_status status = check_state(job, key);
+    if (status == MIRAI_OK)
+        return mirai__states_set(&job->daemon->states, key, state, release, job->number <= 0);
+    if (state != NULL && release != NULL) release(state);
+    return status;
 }
 
 mirai_status mirai_job_reply(mirai_job *job, mirai_value *result)

@@ -11,6 +11,8 @@
 #include "job.h"
 #include "link.h"
 #include "session.h"
+#include "settings.h"
+#include "states.h"
 
 enum { MIRAI__EXIT_FAULT = 3 /* status of a daemon that had to leave by itself */ };
 
@@ -23,11 +25,19 @@ struct mirai_daemon {
     int watch_fd;            /* readable: one of these two is */
     pthread_mutex_t sending; /* one frame is written at a time; no other lock is taken under it */
 
+    mirai__states states; /* main thread */
+    int64_t started, idle_since; /* main thread; now_ms */
+    int64_t jobs;                /* main thread: tasks that were run */
+
     pthread_mutex_t lock; /* guards what follows, and on_cancel of the present job */
     pthread_cond_t changed;
     mirai_job *present;  /* from its frame until its end */
     bool taken;          /* the main thread has it */
+    mirai__segment *environ; /* owned: variables for the next job; NULL: none */
     bool welcomed;       /* the host has answered */
+    mirai__settings settings; /* constant once welcomed */
+    int32_t exit_code;   /* it has said that it leaves by itself, with this status; 0: not */
+    int64_t leave_by;    /* and does not wait for an answer any longer than this */
     bool closing;        /* the host asked us to end after the present job */
     bool leaving;        /* the main thread is on its way out */
     bool stop;           /* the control thread is to end */

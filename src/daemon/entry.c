@@ -15,8 +15,11 @@
 static _Noreturn void leave(mirai_daemon *daemon, const char *where, mirai_status status)
 {
     bool is_copy = mirai__forked(); /* setup, or a function, returned in the child too */
-    if (daemon != NULL && !is_copy) mirai__daemon_leave(daemon);
-    if (status == MIRAI_OK) exit(EXIT_SUCCESS);
+    if (daemon != NULL && !is_copy) {
+        mirai__daemon_leave(daemon);
+        mirai__states_fini(&daemon->states);
+    }
+    if (status == MIRAI_OK) exit(daemon->exit_code);
     (void)fprintf(stderr, "miraicore: %s leaves: %s: %s: %s\n",
                   is_copy ? "a forked child of a daemon" : "a daemon", where,
                   mirai_status_text(status), mirai_error_detail());

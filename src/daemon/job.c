@@ -20,6 +20,7 @@ mirai_job *mirai__job_new(mirai_daemon *daemon, pthread_mutex_t *lock, mirai__fr
     job->lock = lock;
     job->task = frame->task;
     job->attempt = frame->attempt;
+    job->number = frame->aux;
     job->incarnation = frame->incarnation;
     job->segment = frame->segment;
     frame->segment = NULL;
@@ -32,6 +33,9 @@ void mirai__job_free(mirai_job *job)
     if (job == NULL) return;
     mirai_value_release(job->body);
     mirai__segment_release(job->segment);
+    mirai__segment_release(job->environ);
+    mirai__surroundings_restore(&job->surroundings);
+    mirai__free(job->report.text);
     mirai__free(job);
 }
 
@@ -100,6 +104,12 @@ const mirai_value *mirai_job_args(const mirai_job *job)
 uint64_t mirai_job_task_id(const mirai_job *job)
 {
     return job == NULL ? 0 : job->task;
+}
+
+int32_t mirai_job_attempt(const mirai_job *job)
+{
+    if (job == NULL) return 0;
+    return job->number > 0 ? job->number : 1;
 }
 
 /* ---- the result ---- */

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 
 #include "frame.h"
+#include "report.h"
+#include "surroundings.h"
 #include <miraicore/daemon.h>
 
 /* A random stream in a JOB: six numbers of 32 bits, little-endian. */
@@ -20,7 +22,10 @@ struct mirai_job {
     mirai_daemon *daemon;  /* borrowed; NULL in tests */
     pthread_mutex_t *lock; /* borrowed */
     uint64_t task, attempt, incarnation;
+    int32_t number;          /* which attempt at the task; 0: a setup */
     mirai__segment *segment; /* owned until decoded */
+    mirai__segment *environ; /* owned: variables to be set for it; NULL: none */
+    mirai__surroundings surroundings; /* main thread: as they are to be after it */
     mirai_value *body;       /* owned; what function and args are borrowed from */
     const char *function;
     const mirai_value *args;
@@ -29,6 +34,7 @@ struct mirai_job {
     _Atomic bool cancelled;
     mirai_cancel_fn on_cancel; /* under lock; NULL once called */
     void *user;
+    mirai__report report;
 };
 
 /* Takes the frame's segment. NULL: no memory. */

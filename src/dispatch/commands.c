@@ -15,6 +15,7 @@ static void run(mirai_pool *pool, const mirai__sched_command *command)
     if (command->task != NULL) {
         mirai_task *task = mirai__task_of(command->task);
         job.task = task->id;
+        job.aux = task->sched.attempts;
         job.segment = task->request;
     } else {
         const mirai__everywhere *everywhere = mirai__everywhere_of(command->setup);

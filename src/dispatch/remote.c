@@ -10,8 +10,9 @@
 #include "clock.h"
 #include "everywhere.h"
 #include "handle.h"
+#include "settings.h"
 
-enum { STRAYS_MAX = 16 };
+enum { STRAYS_MAX = 16, LEAVES_IDLE = 1 /* status with which an idle daemon leaves */ };
 
 mirai__remote *mirai__remote_of(mirai__sched_daemon *daemon)
 {
@@ -84,8 +85,18 @@ bool mirai__remote_welcome(mirai_pool *pool, mirai__remote *remote, const mirai_
     }
     mirai__link_limit(remote->link, &mirai__limits_local);
     remote->ready = true;
+    const mirai_daemon_options *options = remote->options;
+    const mirai__settings settings = {.idle_ms = options->idle_ms,
+                                      .wall_ms = options->wall_ms,
+                                      .max_jobs = options->max_jobs,
+                                      .cleanup = options->cleanup};
     mirai__frame welcome = {.kind = MIRAI__FRAME_WELCOME, .incarnation = remote->id};
+    if (mirai__settings_encode(&settings, &welcome.segment) != MIRAI_OK) {
+        mirai__remote_kill(pool, remote, "there was no memory to welcome it");
+        return false;
+    }
     mirai__remote_send(pool, remote, &welcome);
+    mirai__frame_fini(&welcome);
     mirai__sched_daemon_ready(&pool->sched, &remote->sched, mirai__now_ms());
     return true;
 }
@@ -115,6 +126,17 @@ static const char *on_result(mirai_pool *pool, mirai__remote *remote, mirai__fra
     return NULL;
 }
 
+/* A job that is out was never begun, unless it says that it leaves that one behind. */
+static void on_leave(mirai_pool *pool, mirai__remote *remote, const mirai__frame *frame)
+{
+    bool begun = frame->attempt != 0 && frame->attempt == remote->sched.attempt;
+    remote->left = true;
+    if (!begun)
+        mirai__sched_daemon_left(&pool->sched, &remote->sched, frame->aux == LEAVES_IDLE, mirai__now_ms());
+    mirai__remote_ask(pool, remote); /* it waits for this */
+    mirai__remote_cut_off(pool, remote, "it said that it leaves, and did not");
+}
+
 /* What is wrong with the frame; NULL when it was dealt with. */
 static const char *on_frame(mirai_pool *pool, mirai__remote *remote, mirai__frame *frame)
 {
@@ -127,10 +149,7 @@ static const char *on_frame(mirai_pool *pool, mirai__remote *remote, mirai__fram
     if (remote->left) return "it went on after it had said that it leaves";
     switch (frame->kind) {
     case MIRAI__FRAME_RESULT: return on_result(pool, remote, frame);
-    case MIRAI__FRAME_LEAVE:
-        remote->left = remote->asked = true;
-        mirai__remote_cut_off(pool, remote, "it said that it leaves, and did not");
-        return NULL;
+    case MIRAI__FRAME_LEAVE: on_leave(pool, remote, frame); return NULL;
     default: return "it sent a frame that a daemon may not send";
     }
 }

@@ -20,6 +20,7 @@ typedef struct mirai__remote {
     mirai__link *link; /* NULL until it has dialled in, and once broken */
     short watched;     /* poll events of the link's descriptor */
     mirai__process process;
+    const mirai_daemon_options *options; /* of its kind; borrowed from the pool */
     mirai__tail tail;
     bool ready;   /* its HELLO was accepted */
     bool killed;  /* by us */

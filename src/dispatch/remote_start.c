@@ -22,6 +22,7 @@ static mirai_status start(const mirai_pool *pool, const mirai_daemon_options *op
 {
     mirai__spawn spawn = pool->spawn; /* the template is constant */
     spawn.options = options;
+    remote->options = options;
     spawn.launch = remote->id;
     spawn.token = remote->token;
     mirai__channel *channel = NULL;
