@@ -8,12 +8,14 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "demand.h"
 #include "detail.h"
 #include "engine.h"
 #include "interrupt.h"
 #include "notify.h"
 #include "options.h"
 #include "pool.h"
+#include "resource.h"
 #include "session.h"
 #include "utf8.h"
 
@@ -56,6 +58,7 @@ static mirai_status check_open(int32_t daemons, const mirai_pool_options *option
     MIRAI_TRY(check_switch("nested", options->nested));
     if (options->command != NULL && options->command[0] == NULL)
         return mirai__fail(MIRAI_E_INVALID, "the command is empty");
+    MIRAI_TRY(mirai__resources_check(options->resources, options->resource_count, true));
     return check_times(times, 2);
 }
 
@@ -124,7 +127,8 @@ static mirai_status check_submit(const mirai_pool *pool, const char *function, c
     int64_t times[] = {full->timeout_ms, full->grace_ms};
     if (full->label != NULL && !mirai__name_valid(full->label))
         return mirai__fail(MIRAI_E_INVALID, "a label has 1 to 255 bytes of UTF-8");
-    return check_times(times, 2);
+    MIRAI_TRY(check_times(times, 2));
+    return mirai__demand_check(full);
 }
 
 mirai_status mirai_pool_submit(mirai_pool *pool, mirai_task **out, const char *function, mirai_value *args,
@@ -197,6 +201,15 @@ mirai_status mirai_pool_process(mirai_pool *pool, size_t *handled)
     MIRAI_TRY(check_pool(pool));
     size_t count = mirai__notify_process(pool);
     if (handled != NULL) *handled = count;
+    return MIRAI_OK;
+}
+
+mirai_status mirai_pool_cancel_all(mirai_pool *pool, size_t *cancelled)
+{
+    MIRAI_TRY(mirai__enter());
+    MIRAI_TRY(check_pool(pool));
+    size_t count = mirai__pool_cancel_all(pool);
+    if (cancelled != NULL) *cancelled = count;
     return MIRAI_OK;
 }
 

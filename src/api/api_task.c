@@ -93,6 +93,24 @@ mirai_status mirai_task_cancel(mirai_task *task, int32_t *outcome)
     return MIRAI_OK;
 }
 
+int32_t mirai_task_cancellation(const mirai_task *task)
+{
+    if (mirai__forked() || task == NULL) return 0;
+    (void)pthread_mutex_lock(&task->pool->lock);
+    int32_t what = task->sched.cancellation;
+    (void)pthread_mutex_unlock(&task->pool->lock);
+    return what;
+}
+
+int32_t mirai_task_attempts(const mirai_task *task)
+{
+    if (mirai__forked() || task == NULL) return 0;
+    (void)pthread_mutex_lock(&task->pool->lock);
+    int32_t attempts = task->sched.attempts;
+    (void)pthread_mutex_unlock(&task->pool->lock);
+    return attempts;
+}
+
 uint64_t mirai_task_id(const mirai_task *task)
 {
     return task != NULL ? task->id : 0;

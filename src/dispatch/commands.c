@@ -7,6 +7,21 @@
 #include "everywhere.h"
 #include "handle.h"
 #include "remote.h"
+#include "resource.h"
+
+/* Tell the daemon which devices are its next job's. False: there was no memory, and it is killed. */
+static bool name_devices(mirai_pool *pool, mirai__remote *remote, uint64_t devices)
+{
+    mirai__frame frame = {.kind = MIRAI__FRAME_ENVIRON, .incarnation = remote->id};
+    frame.segment = mirai__resources_environment(pool, devices);
+    if (frame.segment == NULL) {
+        mirai__remote_kill(pool, remote, "there was no memory to send it a frame");
+        return false;
+    }
+    mirai__remote_send(pool, remote, &frame);
+    mirai__frame_fini(&frame);
+    return true;
+}
 
 static void run(mirai_pool *pool, const mirai__sched_command *command)
 {
@@ -20,9 +35,11 @@ static void run(mirai_pool *pool, const mirai__sched_command *command)
     } else {
         const mirai__everywhere *everywhere = mirai__everywhere_of(command->setup);
         job.task = everywhere->id;
+        job.aux = 1;
         job.segment = everywhere->request;
     }
     remote->task_id = command->task != NULL ? job.task : 0;
+    if (command->devices != 0 && !name_devices(pool, remote, command->devices)) return;
     mirai__remote_run(pool, remote, &job);
 }
 

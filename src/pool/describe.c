@@ -20,6 +20,11 @@ static void fill(const mirai_pool *pool, mirai_pool_status *out)
     out->cancelled = counts->cancelled;
     out->timedout = counts->timedout;
     out->lost = counts->lost_tasks;
+    out->closed = counts->closed;
+    out->blocked = counts->blocked;
+    out->submitted = counts->submitted;
+    out->retried = counts->retried;
+    out->daemons_starting = counts->starting + counts->spawning;
 }
 
 void mirai__pool_status(mirai_pool *pool, mirai_pool_status *out)

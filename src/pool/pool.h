@@ -23,6 +23,11 @@ mirai_status mirai__pool_submit_stream(mirai_pool *pool, const char *function, m
 /* Takes args. */
 mirai_status mirai__pool_everywhere(mirai_pool *pool, const char *key, const char *function, mirai_value *args,
                                     const mirai_everywhere_options *options);
+mirai_status mirai__pool_resize(mirai_pool *pool, int32_t group, int32_t daemons);
+mirai_status mirai__pool_launch(mirai_pool *pool, int32_t daemons, const mirai_daemon_options *options,
+                                int32_t *group);
+mirai_status mirai__pool_settle(mirai_pool *pool, int64_t timeout_ms);
+size_t mirai__pool_cancel_all(mirai_pool *pool);
 void mirai__pool_status(mirai_pool *pool, mirai_pool_status *out);
 mirai_value *mirai__pool_describe(mirai_pool *pool);
 

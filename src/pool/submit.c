@@ -7,6 +7,8 @@
 #include <stdatomic.h>
 
 #include "clock.h"
+#include "demand.h"
+#include "driver.h"
 #include "engine.h"
 #include "handle.h"
 #include "message.h"
@@ -28,6 +30,17 @@ mirai_status mirai__request_encode(mirai_pool *pool, const char *function, mirai
                                    mirai__segment **out)
 {
     return mirai__request_encode_stream(pool, function, args, label, NULL, out);
+}
+
+size_t mirai__pool_cancel_all(mirai_pool *pool)
+{
+    (void)pthread_mutex_lock(&pool->lock);
+    size_t count = mirai__sched_cancel_all(&pool->sched, mirai__now_ms());
+    mirai__engine_commands(pool);
+    mirai__driver_notify(pool); /* a closing thread may wait for the last of them */
+    mirai__engine_rearm(pool);
+    (void)pthread_mutex_unlock(&pool->lock);
+    return count;
 }
 
 mirai_status mirai__pool_submit(mirai_pool *pool, const char *function, mirai_value *args,
@@ -55,8 +68,9 @@ mirai_status mirai__pool_submit_stream(mirai_pool *pool, const char *function, m
     atomic_fetch_add_explicit(&task->references, 1, memory_order_relaxed); /* the scheduler's hold */
 
     (void)pthread_mutex_lock(&pool->lock);
-    mirai__sched_request asked = {.timeout_ms = options->timeout_ms, .grace_ms = options->grace_ms};
-    mirai_status status = mirai__sched_submit(&pool->sched, &task->sched, &asked, mirai__now_ms());
+    mirai__sched_request asked;
+    mirai_status status = mirai__demand_read(pool, options, &asked);
+    if (status == MIRAI_OK) status = mirai__sched_submit(&pool->sched, &task->sched, &asked, mirai__now_ms());
     if (status == MIRAI_OK) {
         if (stream == NULL) mirai__seeds_take(&pool->seeds, request);
         mirai__engine_commands(pool);
