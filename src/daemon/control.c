@@ -94,6 +94,7 @@ static mirai_status accept_job(mirai_daemon *daemon, mirai__frame *frame)
     if (daemon->present == NULL) return MIRAI_E_NOMEM;
     daemon->present->environ = daemon->environ;
     daemon->environ = NULL;
+    daemon->present->resolver = &daemon->shares.resolver;
     daemon->taken = false;
     return MIRAI_OK;
 }
@@ -125,6 +126,8 @@ static mirai_status handle_locked(mirai_daemon *daemon, mirai__frame *frame)
     case MIRAI__FRAME_TAKEN: /* one that comes too late names no job that is present */
         if (daemon->present == NULL || daemon->present->attempt != frame->attempt) return MIRAI_OK;
         return mirai__report_taken(&daemon->present->report, frame->aux);
+    case MIRAI__FRAME_SHARE: return mirai__shares_put(&daemon->shares, frame);
+    case MIRAI__FRAME_UNSHARE: return mirai__shares_drop(&daemon->shares, frame->task);
     case MIRAI__FRAME_PING: return MIRAI_OK; /* answered outside the lock */
     default: return mirai__fail(MIRAI_E_PROTOCOL, "the host sent a frame of kind %d", frame->kind);
     }

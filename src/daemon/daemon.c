@@ -47,6 +47,7 @@ mirai_status mirai__daemon_new(mirai_daemon **out)
     }
     (void)pthread_mutex_init(&daemon->lock, NULL);
     (void)pthread_mutex_init(&daemon->sending, NULL);
+    mirai__shares_init(&daemon->shares);
     daemon->session = session;
     daemon->started = daemon->idle_since = mirai__now_ms();
     mirai_status status = session.socket >= 0 ? attach(daemon) : MIRAI_OK;
@@ -146,6 +147,7 @@ void mirai_daemon_close(mirai_daemon *daemon)
     mirai__job_free(daemon->present);
     mirai__segment_release(daemon->environ);
     mirai__states_fini(&daemon->states);
+    mirai__shares_fini(&daemon->shares);
     mirai__free(daemon->session.url);
     (void)pthread_cond_destroy(&daemon->changed);
     (void)pthread_mutex_destroy(&daemon->lock);
@@ -171,6 +173,15 @@ static mirai_status take_now(mirai_daemon *daemon, int64_t now, mirai_job **out)
     return MIRAI_E_AGAIN;
 }
 
+/* Lock held, and dropped where shared values have to go: hooks run then. */
+static void sweep(mirai_daemon *daemon)
+{
+    if (!atomic_load(&daemon->shares.is_doomed)) return;
+    (void)pthread_mutex_unlock(&daemon->lock);
+    mirai__shares_sweep(&daemon->shares);
+    (void)pthread_mutex_lock(&daemon->lock);
+}
+
 /* The next job. None in a child that the job before has forked: there, locks may be held by nobody. */
 static mirai_status take(mirai_daemon *daemon, int64_t deadline, mirai_job **out)
 {
@@ -178,6 +189,7 @@ static mirai_status take(mirai_daemon *daemon, int64_t deadline, mirai_job **out
     mirai_status status;
     (void)pthread_mutex_lock(&daemon->lock);
     for (;;) {
+        sweep(daemon);
         int64_t now = mirai__now_ms(), until;
         mirai__departure_look(daemon, now, &until);
         status = take_now(daemon, now, out);

@@ -11,6 +11,7 @@
 #include "job.h"
 #include "link.h"
 #include "session.h"
+#include "shares.h"
 #include "settings.h"
 #include "states.h"
 
@@ -18,6 +19,7 @@ enum { MIRAI__EXIT_FAULT = 3 /* status of a daemon that had to leave by itself *
 
 struct mirai_daemon {
     mirai__session session; /* main thread */
+    mirai__shares shares;   /* has its own lock */
     mirai__link *link;      /* receiving: control thread; sending: under `sending` */
     pthread_t control;
     int wake_fd;             /* readable: the control thread is to end */

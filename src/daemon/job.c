@@ -42,7 +42,7 @@ void mirai__job_free(mirai_job *job)
 mirai_status mirai__job_decode(mirai_job *job)
 {
     mirai_value *body = NULL;
-    MIRAI_TRY(mirai__decode(job->segment, NULL, &mirai__limits_local, &body));
+    MIRAI_TRY(mirai__decode_sharing(job->segment, NULL, &mirai__limits_local, job->resolver, &body, NULL));
     job->body = body;
     mirai__segment_release(job->segment); /* the values hold what they need of it */
     job->segment = NULL;

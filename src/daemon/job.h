@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "frame.h"
+#include "message.h"
 #include "report.h"
 #include "surroundings.h"
 #include <miraicore/daemon.h>
@@ -26,6 +27,7 @@ struct mirai_job {
     mirai__segment *segment; /* owned until decoded */
     mirai__segment *environ; /* owned: variables to be set for it; NULL: none */
     mirai__surroundings surroundings; /* main thread: as they are to be after it */
+    const mirai__resolver *resolver; /* borrowed; NULL: it refers to no shared values */
     mirai_value *body;       /* owned; what function and args are borrowed from */
     const char *function;
     const mirai_value *args;

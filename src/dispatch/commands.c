@@ -26,21 +26,24 @@ static bool name_devices(mirai_pool *pool, mirai__remote *remote, uint64_t devic
 static void run(mirai_pool *pool, const mirai__sched_command *command)
 {
     mirai__remote *remote = mirai__remote_of(command->daemon);
+    const mirai__needs *needs;
     mirai__frame job = {.kind = MIRAI__FRAME_JOB, .attempt = command->attempt, .incarnation = remote->id};
     if (command->task != NULL) {
         mirai_task *task = mirai__task_of(command->task);
         job.task = task->id;
         job.aux = task->sched.attempts;
         job.segment = task->request;
+        needs = &task->needs;
     } else {
         const mirai__everywhere *everywhere = mirai__everywhere_of(command->setup);
         job.task = everywhere->id;
         job.aux = 1;
         job.segment = everywhere->request;
+        needs = &everywhere->needs;
     }
     remote->task_id = command->task != NULL ? job.task : 0;
     if (command->devices != 0 && !name_devices(pool, remote, command->devices)) return;
-    mirai__remote_run(pool, remote, &job);
+    if (mirai__share_supply(pool, remote, needs)) mirai__remote_run(pool, remote, &job);
 }
 
 static void setup_ended(mirai__sched_setup *setup, bool failed)
@@ -80,6 +83,7 @@ void mirai__engine_commands(mirai_pool *pool)
         case MIRAI__COMMAND_SETUP_FAILED: setup_ended(command.setup, true); break;
         case MIRAI__COMMAND_NONE:
         default:
+            if (mirai__share_bury(pool)) break;
             if (pool->spawns_owed > 0 && pool->sleep_until != MIRAI__AWAKE) mirai__engine_kick(pool);
             return;
         }

@@ -21,6 +21,7 @@
 #include "random.h"
 #include "remote.h"
 #include "resource.h"
+#include "share.h"
 
 /* What an event carries: whose source it is, in the low bits the kind. */
 enum { SOURCE_BITS = 3, EVENTS_PER_TURN = 64 };
@@ -174,6 +175,7 @@ void mirai__engine_shut(mirai_pool *pool)
     pool->listener = NULL;
     /* A thread may be on its way out of a wait: then the last handle closes the rest. */
     if (!mirai__list_is_empty(&pool->waiters)) return;
+    mirai__share_shut(pool);
     if (pool->epoll >= 0) (void)close(pool->epoll);
     if (pool->wake >= 0) (void)close(pool->wake);
     if (pool->event_fd >= 0) (void)close(pool->event_fd);
@@ -257,6 +259,7 @@ mirai_status mirai__engine_new(const char *name, const mirai_pool_options *optio
     mirai__list_init(&pool->waiters);
     mirai__list_init(&pool->setups);
     mirai__list_init(&pool->callbacks);
+    mirai__list_init(&pool->graves);
     mirai_status status = schedule(pool, options);
     if (status == MIRAI_OK) status = equip(pool, name, options);
     if (status == MIRAI_OK) {

@@ -59,6 +59,9 @@ struct mirai_pool {
     mirai__list lingering;  /* dead remotes whose link has not ended, and the reverse */
     struct mirai__listener *listener; /* NULL: daemons inherit their socket */
 
+    mirai__list graves;  /* shares that daemons have still to be told of, under the lock of links (share.c) */
+    bool shares_shut;    /* no more of them; under that lock too */
+
     mirai__list waiters;           /* all, in order of arrival */
     struct mirai__waiter *driver;  /* one of them; NULL: the service thread drives */
     _Atomic int interrupt;         /* set by mirai_pool_interrupt(), taken by a turn or a wait */

@@ -14,18 +14,21 @@ mirai__everywhere *mirai__everywhere_of(mirai__sched_setup *setup)
     return mirai__list_entry(setup, mirai__everywhere, sched);
 }
 
-mirai__everywhere *mirai__everywhere_new(const char *key, mirai__segment *request, bool remember)
+mirai__everywhere *mirai__everywhere_new(const char *key, mirai__segment *request, mirai__needs *needs,
+                                         bool remember)
 {
     size_t size = strlen(key) + 1;
     mirai__everywhere *everywhere = mirai__alloc_zero(1, sizeof *everywhere + size);
     if (everywhere == NULL) {
         mirai__segment_release(request);
+        mirai__needs_fini(needs);
         return NULL;
     }
     memcpy(everywhere->key, key, size);
     everywhere->references = 1;
     everywhere->id = mirai__task_number();
     everywhere->request = request;
+    everywhere->needs = *needs;
     everywhere->sched.remembered = remember;
     mirai__list_init(&everywhere->node);
     return everywhere;
@@ -35,6 +38,7 @@ void mirai__everywhere_drop(mirai__everywhere *everywhere)
 {
     if (--everywhere->references > 0) return;
     mirai__segment_release(everywhere->request);
+    mirai__needs_fini(&everywhere->needs);
     mirai__segment_release(everywhere->failure);
     mirai__free(everywhere);
 }
@@ -51,6 +55,7 @@ void mirai__everywhere_remove(mirai_pool *pool, mirai__everywhere *everywhere)
 
 mirai_status mirai__everywhere_add(mirai_pool *pool, mirai__everywhere *everywhere, int64_t now)
 {
+    MIRAI_TRY(mirai__needs_check(&everywhere->needs, "what runs everywhere"));
     mirai_status status = mirai__sched_setup_add(&pool->sched, &everywhere->sched, now);
     if (status != MIRAI_OK) return status;
     for (mirai__list *at = pool->setups.next; at != &pool->setups; at = at->next) {

@@ -58,6 +58,9 @@ mirai_task *mirai__task_new(mirai_pool *pool, const char *function, const char *
 void mirai__task_drop(mirai_task *task)
 {
     if (atomic_fetch_sub_explicit(&task->references, 1, memory_order_acq_rel) != 1) return;
+    mirai__share_untie(task);
+    mirai__needs_fini(&task->needs);
+    mirai__grounds_fini(&task->because);
     mirai__segment_release(task->request);
     mirai__segment_release(task->result);
     mirai__cause_free(task->cause);
@@ -68,6 +71,8 @@ void mirai__task_drop(mirai_task *task)
 
 void mirai__task_resolved(mirai_pool *pool, mirai_task *task)
 {
+    mirai__dependency_settle(pool, task);
+    mirai__needs_fini(&task->needs);
     mirai__segment_release(task->request);
     task->request = NULL;
     for (mirai__list *at = task->waiters.next; at != &task->waiters; at = at->next)
@@ -76,6 +81,14 @@ void mirai__task_resolved(mirai_pool *pool, mirai_task *task)
     mirai__queue_resolved(pool, task);
     mirai__notify_resolved(pool, task);
     mirai__task_drop(task); /* the scheduler's hold */
+}
+
+mirai__segment *mirai__task_segment(mirai_task *task)
+{
+    (void)pthread_mutex_lock(&decode_lock);
+    mirai__segment *segment = mirai__segment_ref(task->result);
+    (void)pthread_mutex_unlock(&decode_lock);
+    return segment;
 }
 
 /* ---- decoding -------------------------------------------------------------------------------- */
@@ -109,6 +122,7 @@ static mirai_status decode(mirai_task *task, mirai_value **out)
             value = mirai_error("decode_error", MIRAI_E_DECODE, "the daemon said that the task failed, "
                                                                 "and gave no error");
         }
+        if (task->because.about != NULL) value = mirai__dependency_complete(value);
         if (mirai_value_is_error(value)) value = mirai__outcome_annotate(task, value);
     }
     *out = value;

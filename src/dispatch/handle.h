@@ -9,6 +9,7 @@
 
 #include "engine.h"
 #include "remote.h"
+#include "share.h"
 #include "value_private.h"
 
 /* What is known of the daemon of a task that did not end by itself: for its error value. Counted with the task. */
@@ -26,7 +27,11 @@ struct mirai_task {
     mirai_pool *pool;           /* held */
     uint64_t id;
     mirai__segment *request; /* until resolved */
-    mirai__segment *result;  /* of a RESULT; until decoded */
+    mirai__needs needs;      /* what the request refers to; until resolved */
+    mirai__segment *result;  /* of a RESULT, or made by dependency.c; until decoded */
+    _Atomic(mirai__share *) share; /* of the result, not counted; set under the lock of links (share.c) */
+    mirai__grounds because;  /* the error of the task that failed this one */
+    uint32_t depth;          /* of causes in its error value */
     mirai__cause *cause;     /* owned or NULL */
     mirai__list waiters;     /* mirai__waiter.of_task */
     mirai__list watches;     /* of those who wait for several (gather.h) */
@@ -49,6 +54,8 @@ void mirai__task_drop(mirai_task *task); /* one reference less; the lock may be 
                                             a value was decoded, which only the last handle can see */
 /* RESOLVE was given: wake its waiters, queue its callback, let go of its request. Lock held. */
 void mirai__task_resolved(mirai_pool *pool, mirai_task *task);
+/* Its result as it came, counted; NULL: none, or it was decoded. */
+mirai__segment *mirai__task_segment(mirai_task *task);
 /* The value, decoded now if need be. Lock not held. */
 mirai_status mirai__task_value(mirai_task *task, const mirai_value **out);
 

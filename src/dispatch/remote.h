@@ -37,6 +37,7 @@ typedef struct mirai__remote {
                               connection broke, and it gets a moment to die of what broke it */
     int64_t linger_until;
     mirai__death death; /* once dead */
+    mirai__map shares;  /* what it has got (share.c) */
 } mirai__remote;
 
 /* A peer that has connected to the listener and not yet said who it is. */

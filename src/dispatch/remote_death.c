@@ -9,11 +9,13 @@
 #include "alloc.h"
 #include "clock.h"
 #include "handle.h"
+#include "share.h"
 
 enum { LINGER_MS = 1000, CUT_OFF_MS = 250, LEAVE_MS = 5000 };
 
 void mirai__remote_free(mirai__remote *remote)
 {
+    mirai__share_forget(remote);
     mirai__link_free(remote->link);
     mirai__process_close(&remote->process);
     mirai__tail_fini(&remote->tail);

@@ -37,8 +37,9 @@ mirai_status mirai__pool_everywhere(mirai_pool *pool, const char *key, const cha
                                     const mirai_everywhere_options *options)
 {
     mirai__segment *request = NULL, *failure = NULL;
-    MIRAI_TRY(mirai__request_encode(pool, function, args, NULL, &request));
-    mirai__everywhere *everywhere = mirai__everywhere_new(key, request, !options->forget);
+    mirai__needs needs;
+    MIRAI_TRY(mirai__request_encode(pool, function, args, NULL, &needs, &request));
+    mirai__everywhere *everywhere = mirai__everywhere_new(key, request, &needs, !options->forget);
     if (everywhere == NULL) return MIRAI_E_NOMEM;
 
     (void)pthread_mutex_lock(&pool->lock);

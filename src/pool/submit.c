@@ -15,21 +15,31 @@
 #include "request.h"
 
 mirai_status mirai__request_encode_stream(mirai_pool *pool, const char *function, mirai_value *args,
-                                          const char *label, const mirai_rng *stream, mirai__segment **out)
+                                          const char *label, const mirai_rng *stream, mirai__needs *needs,
+                                          mirai__segment **out)
 {
     mirai_value *call =
         mirai_list_of(mirai_string(function), args, label != NULL ? mirai_string(label) : mirai_null(),
                       mirai__seeds_value(stream), MIRAI_END);
     if (call == NULL) return MIRAI_E_NOMEM;
-    mirai_status status = mirai__encode(call, pool->hooks, MIRAI__ENCODE_COPY, out);
+    mirai__sharing sharing;
+    mirai__sharing_init(&sharing, pool);
+    mirai__segment *segment = NULL;
+    mirai_status status = mirai__encode_sharing(call, pool->hooks, MIRAI__ENCODE_COPY, &sharing, &segment);
     mirai_value_release(call);
+    if (status == MIRAI_OK) status = mirai__needs_take(needs, &sharing);
+    mirai__sharing_fini(&sharing);
+    if (status == MIRAI_OK)
+        *out = segment;
+    else
+        mirai__segment_release(segment);
     return status;
 }
 
 mirai_status mirai__request_encode(mirai_pool *pool, const char *function, mirai_value *args, const char *label,
-                                   mirai__segment **out)
+                                   mirai__needs *needs, mirai__segment **out)
 {
-    return mirai__request_encode_stream(pool, function, args, label, NULL, out);
+    return mirai__request_encode_stream(pool, function, args, label, NULL, needs, out);
 }
 
 size_t mirai__pool_cancel_all(mirai_pool *pool)
@@ -54,15 +64,18 @@ mirai_status mirai__pool_submit_stream(mirai_pool *pool, const char *function, m
                                        mirai_task **out)
 {
     mirai__segment *request = NULL;
+    mirai__needs needs;
     const mirai_rng *room = pool->seeds.seeded ? &pool->seeds.base : NULL; /* for the next of the pool's own */
     MIRAI_TRY(mirai__request_encode_stream(pool, function, args, options->label, stream != NULL ? stream : room,
-                                           &request));
+                                           &needs, &request));
     mirai_task *task = mirai__task_new(pool, function, options->label);
     if (task == NULL) {
+        mirai__needs_fini(&needs);
         mirai__segment_release(request);
         return MIRAI_E_NOMEM;
     }
     task->request = request;
+    task->needs = needs;
     task->on_resolved = options->on_resolved;
     task->user = options->user;
     atomic_fetch_add_explicit(&task->references, 1, memory_order_relaxed); /* the scheduler's hold */
@@ -70,11 +83,15 @@ mirai_status mirai__pool_submit_stream(mirai_pool *pool, const char *function, m
     (void)pthread_mutex_lock(&pool->lock);
     mirai__sched_request asked;
     mirai_status status = mirai__demand_read(pool, options, &asked);
+    asked.waits = mirai__needs_enter(&task->needs, task);
     if (status == MIRAI_OK) status = mirai__sched_submit(&pool->sched, &task->sched, &asked, mirai__now_ms());
     if (status == MIRAI_OK) {
+        mirai__needs_judge(pool, &task->needs);
         if (stream == NULL) mirai__seeds_take(&pool->seeds, request);
         mirai__engine_commands(pool);
         mirai__engine_rearm(pool);
+    } else {
+        mirai__needs_leave(&task->needs);
     }
     (void)pthread_mutex_unlock(&pool->lock);
 
