@@ -11,6 +11,7 @@
 #include "demand.h"
 #include "detail.h"
 #include "engine.h"
+#include "here.h"
 #include "interrupt.h"
 #include "notify.h"
 #include "options.h"
@@ -54,6 +55,8 @@ static mirai_status check_open(int32_t daemons, const mirai_pool_options *option
         return mirai__fail(MIRAI_E_INVALID, "output is %d", (int)options->output);
     if (options->reserved != 0) return mirai__fail(MIRAI_E_INVALID, "a reserved field is not 0");
     MIRAI_TRY(check_switch("sync", options->sync));
+    if (options->sync && daemons != 0)
+        return mirai__fail(MIRAI_E_INVALID, "%d daemons; a sync pool has none", (int)daemons);
     MIRAI_TRY(check_switch("seeded", options->seeded));
     MIRAI_TRY(check_switch("nested", options->nested));
     if (options->command != NULL && options->command[0] == NULL)
@@ -65,13 +68,13 @@ static mirai_status check_open(int32_t daemons, const mirai_pool_options *option
 /* A pool in a job multiplies: each daemon that runs it has daemons of its own. */
 static mirai_status check_place(const mirai_pool_options *options)
 {
-    if (!mirai__session_is_daemon()) return MIRAI_OK;
-    if (!mirai__session_has_entered())
+    if (!mirai__session_is_daemon() && !mirai__here_is_running()) return MIRAI_OK;
+    if (mirai__session_is_daemon() && !mirai__session_has_entered())
         return mirai__fail(MIRAI_E_STATE, "this process was started as a daemon and opens a pool before it has "
                                           "called mirai_main() or mirai_daemon_open()");
     if (options->sync) return MIRAI_OK;
     if (!options->nested)
-        return mirai__fail(MIRAI_E_STATE, "a pool opened in a daemon gives daemons to each daemon that does so; "
+        return mirai__fail(MIRAI_E_STATE, "a pool opened in a job gives daemons to each daemon that runs such jobs; "
                                           "submit from the host instead, or set `nested` in the pool's options");
     if (mirai__session_depth() < MIRAI__DEPTH_MAX) return MIRAI_OK;
     return mirai__fail(MIRAI_E_STATE, "this daemon is %d deep in nested pools: none may be opened here",

@@ -259,30 +259,13 @@ static mirai_status finish(mirai_daemon *daemon, mirai_job *job, mirai_value *re
     return status == MIRAI_OK ? encoded : status;
 }
 
-static mirai_value *unknown_function(void)
-{
-    char detail[1024]; /* a copy, since building a value may set the text */
-    (void)snprintf(detail, sizeof detail, "%s", mirai_error_detail());
-    return mirai_error("unknown_function", MIRAI_E_FUNCTION, "%s", detail);
-}
-
 /* Run a job to its end; or, when it calls a function that is not registered and `pull`, leave it to
  * the caller. What goes wrong for good is found by the next take(). */
 static bool serve(mirai_daemon *daemon, mirai_job *job, bool pull)
 {
-    mirai__function function;
     mirai_value *result;
-    mirai_status status;
-    if (mirai_job_cancelled(job))
-        result = mirai_error("cancelled", MIRAI_OUTCOME_CANCELLED, "cancelled before it began");
-    else if ((status = prepare(daemon, job)) != MIRAI_OK || (status = mirai__job_decode(job)) != MIRAI_OK)
-        result = mirai__codec_error(status, "decode_error");
-    else if (mirai__function_find(job->function, &function) == MIRAI_OK)
-        result = mirai__function_call(&function, job->function, job, job->args);
-    else if (pull)
-        return false;
-    else
-        result = unknown_function();
+    mirai_status status = mirai_job_cancelled(job) ? MIRAI_OK : prepare(daemon, job);
+    if (!mirai__job_run(job, status, pull, &result)) return false;
     (void)finish(daemon, job, result);
     return true;
 }

@@ -42,7 +42,7 @@ void mirai__job_free(mirai_job *job)
 mirai_status mirai__job_decode(mirai_job *job)
 {
     mirai_value *body = NULL;
-    MIRAI_TRY(mirai__decode_sharing(job->segment, NULL, &mirai__limits_local, job->resolver, &body, NULL));
+    MIRAI_TRY(mirai__decode_sharing(job->segment, job->hooks, &mirai__limits_local, job->resolver, &body, NULL));
     job->body = body;
     mirai__segment_release(job->segment); /* the values hold what they need of it */
     job->segment = NULL;
@@ -131,8 +131,8 @@ mirai_status mirai__job_result(const mirai_job *job, const mirai_value *value, m
                           .task = job->task,
                           .attempt = job->attempt,
                           .incarnation = job->incarnation};
-    /* No copies: it is written before whoever owns the memory goes on. */
-    *encoded = mirai__encode(value, NULL, 0, &out->segment);
+    /* No copies for another process: it is written before whoever owns the memory goes on. */
+    *encoded = mirai__encode(value, job->hooks, job->here ? MIRAI__ENCODE_COPY : 0, &out->segment);
     if (*encoded == MIRAI_OK) return MIRAI_OK;
     mirai_value *error = mirai__codec_error(*encoded, "encode_error");
     if (error == NULL) return MIRAI_E_NOMEM;

@@ -12,6 +12,7 @@
 
 #include "frame.h"
 #include "message.h"
+#include "registry.h"
 #include "report.h"
 #include "surroundings.h"
 #include <miraicore/daemon.h>
@@ -20,7 +21,8 @@
 #define MIRAI__STREAM_SIZE 24
 
 struct mirai_job {
-    mirai_daemon *daemon;  /* borrowed; NULL in tests */
+    mirai_daemon *daemon;  /* borrowed; NULL in tests, and here (here.h) */
+    mirai__hooks *hooks;   /* borrowed; NULL: those of the process */
     pthread_mutex_t *lock; /* borrowed */
     uint64_t task, attempt, incarnation;
     int32_t number;          /* which attempt at the task; 0: a setup */
@@ -32,6 +34,7 @@ struct mirai_job {
     const char *function;
     const mirai_value *args;
     mirai_rng rng; /* the task's stream; zeros: it has none, and no stream of ours was taken yet */
+    bool here;   /* runs in its host, of which nothing may be kept or changed: its result is copied */
     bool pulled; /* was given out by mirai_daemon_next() */
     _Atomic bool cancelled;
     mirai_cancel_fn on_cancel; /* under lock; NULL once called */
@@ -54,6 +57,10 @@ void mirai__job_watch(mirai_job *job, mirai_cancel_fn fn, void *user);
  * E_NOMEM when there is no memory for that either. Hooks run. */
 mirai_status mirai__job_result(const mirai_job *job, const mirai_value *value, mirai__frame *out,
                                mirai_status *encoded);
+/* Decode and run it, unless `prepared` says that it failed before: true, and *result is its value or an error value
+ * (NULL: no memory for either). False, when it calls a function that is not registered and `pull`: it is decoded
+ * then. Hooks run. */
+bool mirai__job_run(mirai_job *job, mirai_status prepared, bool pull, mirai_value **result);
 /* The stream that came with the job (NULL: none did): MIRAI_OK; E_DECODE. */
 mirai_status mirai__job_take_stream(mirai_job *job, const mirai_value *stream);
 /* The error value for a failed status of the codec, with the detail text as message. NULL: no

@@ -253,6 +253,7 @@ mirai_status mirai__engine_new(const char *name, const mirai_pool_options *optio
     pool->epoll = pool->wake = pool->event_fd = -1;
     pool->sleep_until = MIRAI__NEVER; /* as the service thread sees a pool that it was just given */
     mirai__seeds_init(&pool->seeds, options);
+    pool->sync = options->sync != 0;
     mirai__map_init(&pool->remotes);
     mirai__map_init(&pool->strangers);
     mirai__list_init(&pool->lingering);

@@ -18,6 +18,7 @@
 #include "remote.h"
 #include "service.h"
 #include "session.h"
+#include "sync.h"
 
 /* MIRAI_TRANSPORT sends local daemons through a listener instead of an inherited socket. */
 static mirai_status listen_as_told(mirai_pool *pool)
@@ -78,8 +79,8 @@ mirai_status mirai__pool_open(const char *name, int32_t daemons, const mirai_poo
     mirai_pool *pool = NULL;
     MIRAI_TRY(mirai__engine_new(name, options, &pool));
     pool->spawn.depth = mirai__session_depth() + 1;
-    mirai_status status = listen_as_told(pool);
-    if (status == MIRAI_OK) status = mirai__service_add(pool);
+    mirai_status status = pool->sync ? mirai__sync_open() : listen_as_told(pool);
+    if (status == MIRAI_OK && !pool->sync) status = mirai__service_add(pool);
     if (status != MIRAI_OK) {
         mirai__engine_release(pool);
         return status;

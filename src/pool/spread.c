@@ -11,6 +11,7 @@
 #include "everywhere.h"
 #include "message.h"
 #include "request.h"
+#include "sync.h"
 
 static bool is_done(void *context)
 {
@@ -39,6 +40,12 @@ mirai_status mirai__pool_everywhere(mirai_pool *pool, const char *key, const cha
     mirai__segment *request = NULL, *failure = NULL;
     mirai__needs needs;
     MIRAI_TRY(mirai__request_encode(pool, function, args, NULL, &needs, &request));
+    if (pool->sync) {
+        mirai_status ran = mirai__sync_everywhere(pool, request, &needs, &failure);
+        if (failure != NULL) ran = explain(pool, failure, function);
+        mirai__segment_release(failure);
+        return ran;
+    }
     mirai__everywhere *everywhere = mirai__everywhere_new(key, request, &needs, !options->forget);
     if (everywhere == NULL) return MIRAI_E_NOMEM;
 

@@ -13,6 +13,7 @@
 #include "handle.h"
 #include "message.h"
 #include "request.h"
+#include "sync.h"
 
 mirai_status mirai__request_encode_stream(mirai_pool *pool, const char *function, mirai_value *args,
                                           const char *label, const mirai_rng *stream, mirai__needs *needs,
@@ -59,6 +60,26 @@ mirai_status mirai__pool_submit(mirai_pool *pool, const char *function, mirai_va
     return mirai__pool_submit_stream(pool, function, args, options, NULL, out);
 }
 
+/* `stream`: it takes the pool's next. */
+static mirai_status enqueue(mirai_pool *pool, mirai_task *task, const mirai_submit_options *options, bool stream)
+{
+    (void)pthread_mutex_lock(&pool->lock);
+    mirai__sched_request asked;
+    mirai_status status = mirai__demand_read(pool, options, &asked);
+    asked.waits = mirai__needs_enter(&task->needs, task);
+    if (status == MIRAI_OK) status = mirai__sched_submit(&pool->sched, &task->sched, &asked, mirai__now_ms());
+    if (status == MIRAI_OK) {
+        mirai__needs_judge(pool, &task->needs);
+        if (stream) mirai__seeds_take(&pool->seeds, task->request);
+        mirai__engine_commands(pool);
+        mirai__engine_rearm(pool);
+    } else {
+        mirai__needs_leave(&task->needs);
+    }
+    (void)pthread_mutex_unlock(&pool->lock);
+    return status;
+}
+
 mirai_status mirai__pool_submit_stream(mirai_pool *pool, const char *function, mirai_value *args,
                                        const mirai_submit_options *options, const mirai_rng *stream,
                                        mirai_task **out)
@@ -80,21 +101,8 @@ mirai_status mirai__pool_submit_stream(mirai_pool *pool, const char *function, m
     task->user = options->user;
     atomic_fetch_add_explicit(&task->references, 1, memory_order_relaxed); /* the scheduler's hold */
 
-    (void)pthread_mutex_lock(&pool->lock);
-    mirai__sched_request asked;
-    mirai_status status = mirai__demand_read(pool, options, &asked);
-    asked.waits = mirai__needs_enter(&task->needs, task);
-    if (status == MIRAI_OK) status = mirai__sched_submit(&pool->sched, &task->sched, &asked, mirai__now_ms());
-    if (status == MIRAI_OK) {
-        mirai__needs_judge(pool, &task->needs);
-        if (stream == NULL) mirai__seeds_take(&pool->seeds, request);
-        mirai__engine_commands(pool);
-        mirai__engine_rearm(pool);
-    } else {
-        mirai__needs_leave(&task->needs);
-    }
-    (void)pthread_mutex_unlock(&pool->lock);
-
+    mirai_status status = pool->sync ? mirai__sync_submit(pool, task, stream == NULL)
+                                     : enqueue(pool, task, options, stream == NULL);
     if (status != MIRAI_OK) mirai__task_drop(task);
     if (status == MIRAI_OK && out != NULL)
         *out = task;

@@ -189,7 +189,7 @@ int32_t mirai__sched_cancel(mirai__sched *sched, mirai__sched_task *task, int64_
     int32_t what = MIRAI_CANCEL_TOO_LATE;
     if (task->state == MIRAI_TASK_QUEUED || task->state == MIRAI_TASK_BLOCKED) {
         what = MIRAI_CANCEL_NEVER_RAN;
-    } else if (task->state == MIRAI_TASK_RUNNING) {
+    } else if (task->state == MIRAI_TASK_RUNNING && task->daemon) { /* not one that runs here */
         what = MIRAI_CANCEL_INTERRUPTED;
     }
     note_cancel(task, what);

@@ -212,6 +212,9 @@ mirai_status mirai__sched_submit(mirai__sched *sched, mirai__sched_task *task, c
 void mirai__sched_unblock(mirai__sched *sched, mirai__sched_task *task, int64_t now);
 /* What a blocked task waits for will never be there: it resolves to FAILED. Ignored in other states. */
 void mirai__sched_fail_blocked(mirai__sched *sched, mirai__sched_task *task, int64_t now);
+/* A task that runs where it is submitted, until end_here: for pools without daemons. E_CLOSED, E_STATE. */
+mirai_status mirai__sched_begin_here(mirai__sched *sched, mirai__sched_task *task);
+void mirai__sched_end_here(mirai__sched *sched, mirai__sched_task *task, mirai_outcome outcome);
 /* Returns MIRAI_CANCEL_*. */
 int32_t mirai__sched_cancel(mirai__sched *sched, mirai__sched_task *task, int64_t now);
 /* Cancel all that is not resolved; how many. */

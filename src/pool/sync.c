@@ -1,0 +1,104 @@
+/*
+ * sync: see sync.h.
+ */
+#include "sync.h"
+
+#include "clock.h"
+#include "detail.h"
+#include "driver.h"
+#include "functions.h"
+#include "here.h"
+#include "message.h"
+#include "segment.h"
+
+mirai_status mirai__sync_open(void)
+{
+    return mirai__builtins_register();
+}
+
+/* ---- shared values --------------------------------------------------------------------------- */
+
+/* What a message refers to, for decoding it. What a daemon would decode once is decoded for each here. */
+typedef struct scope {
+    const mirai__needs *needs; /* constant: it is held, and ready */
+    mirai__hooks *hooks;
+} scope;
+
+static mirai_status resolve(void *context, uint64_t id, mirai_value **out, uint32_t *height)
+{
+    const scope *outer = context;
+    for (size_t i = 0; i < outer->needs->count; i++) {
+        const mirai__share *share = outer->needs->items[i].share;
+        if (share->shared.id != id) continue;
+        scope inner = {.needs = &share->needs, .hooks = outer->hooks};
+        const mirai__resolver resolver = {.resolve = resolve, .context = &inner};
+        return mirai__decode_sharing(share->segment, outer->hooks, &mirai__limits_local, &resolver, out, height);
+    }
+    return mirai__fail(MIRAI_E_DECODE, "shared value %llu is not known here", (unsigned long long)id);
+}
+
+static mirai_status run(mirai_pool *pool, uint64_t task, mirai__segment *request, const mirai__needs *needs,
+                        mirai_outcome *outcome, mirai__segment **result)
+{
+    scope outer = {.needs = needs, .hooks = pool->hooks};
+    const mirai__resolver resolver = {.resolve = resolve, .context = &outer};
+    const mirai__here here = {.task = task, .request = request, .hooks = pool->hooks, .resolver = &resolver};
+    return mirai__here_run(&here, outcome, result);
+}
+
+/* ---- tasks ----------------------------------------------------------------------------------- */
+
+/* One whose arguments failed fails with them. Lock held. */
+static mirai_status begin(mirai_pool *pool, mirai_task *task, bool stream, bool *failed)
+{
+    const mirai__sched_request asked = {.waits = mirai__needs_enter(&task->needs, task)};
+    *failed = asked.waits > 0;
+    mirai_status status = *failed ? mirai__sched_submit(&pool->sched, &task->sched, &asked, mirai__now_ms())
+                                  : mirai__sched_begin_here(&pool->sched, &task->sched);
+    if (status != MIRAI_OK) mirai__needs_leave(&task->needs);
+    if (status == MIRAI_OK && stream) mirai__seeds_take(&pool->seeds, task->request);
+    if (status != MIRAI_OK || !*failed) return status;
+    mirai__needs_judge(pool, &task->needs);
+    mirai__engine_commands(pool);
+    return MIRAI_OK;
+}
+
+mirai_status mirai__sync_submit(mirai_pool *pool, mirai_task *task, bool stream)
+{
+    bool failed = false;
+    (void)pthread_mutex_lock(&pool->lock);
+    mirai_status status = begin(pool, task, stream, &failed);
+    (void)pthread_mutex_unlock(&pool->lock);
+    if (status != MIRAI_OK || failed) return status;
+
+    mirai_outcome outcome = MIRAI_OUTCOME_LOST;
+    mirai__segment *result = NULL;
+    status = run(pool, task->id, task->request, &task->needs, &outcome, &result);
+    if (status == MIRAI_E_FORKED) return status; /* the lock may be held by a thread that is not here */
+
+    (void)pthread_mutex_lock(&pool->lock);
+    task->result = result;
+    mirai__sched_end_here(&pool->sched, &task->sched, status == MIRAI_OK ? outcome : MIRAI_OUTCOME_LOST);
+    mirai__engine_commands(pool);
+    mirai__driver_notify(pool);
+    (void)pthread_mutex_unlock(&pool->lock);
+    mirai__detail_clear(); /* what the function has said is its own */
+    return MIRAI_OK;
+}
+
+mirai_status mirai__sync_everywhere(mirai_pool *pool, mirai__segment *request, mirai__needs *needs,
+                                    mirai__segment **failure)
+{
+    mirai_outcome outcome = MIRAI_OUTCOME_VALUE;
+    mirai__segment *result = NULL;
+    (void)pthread_mutex_lock(&pool->lock);
+    mirai_status status = mirai__needs_check(needs, "everywhere");
+    (void)pthread_mutex_unlock(&pool->lock);
+    if (status == MIRAI_OK) status = run(pool, mirai__task_number(), request, needs, &outcome, &result);
+    mirai__segment_release(request);
+    mirai__needs_fini(needs);
+    bool failed = status == MIRAI_OK && outcome != MIRAI_OUTCOME_VALUE;
+    *failure = failed ? result : NULL;
+    if (!failed) mirai__segment_release(result);
+    return status;
+}
