@@ -20,7 +20,8 @@
 #include "session.h"
 #include "utf8.h"
 
-enum { DAEMONS_MAX = 4096, START_TIMEOUT_MS = 60000, GRACE_MS = 1000, EVERYWHERE_MS = 60000 };
+enum { DAEMONS_MAX = 4096, START_TIMEOUT_MS = 60000, GRACE_MS = 1000, EVERYWHERE_MS = 60000,
+       HEARTBEAT_MS = 5000 };
 
 static int64_t or_default(int64_t given, int64_t otherwise)
 {
@@ -48,7 +49,7 @@ static mirai_status check_switch(const char *name, int32_t value)
 
 static mirai_status check_open(int32_t daemons, const mirai_pool_options *options)
 {
-    int64_t times[] = {options->start_timeout_ms, options->grace_ms};
+    int64_t times[] = {options->start_timeout_ms, options->grace_ms, options->heartbeat_ms};
     if (daemons < 0 || daemons > DAEMONS_MAX)
         return mirai__fail(MIRAI_E_INVALID, "%d daemons; 0 to %d are possible", (int)daemons, DAEMONS_MAX);
     if (options->output != MIRAI_OUTPUT_DISCARD && options->output != MIRAI_OUTPUT_INHERIT)
@@ -62,7 +63,7 @@ static mirai_status check_open(int32_t daemons, const mirai_pool_options *option
     if (options->command != NULL && options->command[0] == NULL)
         return mirai__fail(MIRAI_E_INVALID, "the command is empty");
     MIRAI_TRY(mirai__resources_check(options->resources, options->resource_count, true));
-    return check_times(times, 2);
+    return check_times(times, 3);
 }
 
 /* A pool in a job multiplies: each daemon that runs it has daemons of its own. */
@@ -94,6 +95,7 @@ mirai_status mirai_pool_open(mirai_pool **out, const char *name, int32_t daemons
     MIRAI_TRY(check_place(&full));
     full.start_timeout_ms = or_default(full.start_timeout_ms, START_TIMEOUT_MS);
     full.grace_ms = or_default(full.grace_ms, GRACE_MS);
+    full.heartbeat_ms = or_default(full.heartbeat_ms, HEARTBEAT_MS);
     return mirai__pool_open(name, daemons, &full, out);
 }
 

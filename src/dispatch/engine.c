@@ -17,6 +17,7 @@
 #include "daemon_options.h"
 #include "detail.h"
 #include "driver.h"
+#include "heartbeat.h"
 #include "interrupt.h"
 #include "random.h"
 #include "remote.h"
@@ -116,6 +117,7 @@ int64_t mirai__engine_deadline(mirai_pool *pool)
     int64_t lingering = mirai__remote_deadline(pool);
     if (strangers < until) until = strangers;
     if (lingering < until) until = lingering;
+    if (pool->beat_at < until) until = pool->beat_at;
     return pool->spawns_owed > 0 ? now : until;
 }
 
@@ -134,6 +136,7 @@ void mirai__engine_turn(mirai_pool *pool, struct mirai__waiter *self, int64_t de
     if (pool->driver == self) pool->sleep_until = MIRAI__AWAKE; /* else it is another's by now */
     for (int i = 0; i < count; i++) dispatch(pool, &events[i]);
     mirai__remote_expire(pool, mirai__now_ms());
+    mirai__heartbeat_beat(pool, mirai__now_ms());
     mirai__sched_advance(&pool->sched, mirai__now_ms());
     mirai__engine_commands(pool);
     while (pool->spawns_owed > 0) {
@@ -251,12 +254,15 @@ mirai_status mirai__engine_new(const char *name, const mirai_pool_options *optio
     (void)pthread_mutex_init(&pool->lock, NULL);
     pool->id = atomic_fetch_add(&last_pool_id, 1) + 1;
     pool->epoll = pool->wake = pool->event_fd = -1;
+    pool->heartbeat_ms = options->heartbeat_ms;
+    pool->beat_at = MIRAI__NEVER;
     pool->sleep_until = MIRAI__NEVER; /* as the service thread sees a pool that it was just given */
     mirai__seeds_init(&pool->seeds, options);
     pool->sync = options->sync != 0;
     mirai__map_init(&pool->remotes);
     mirai__map_init(&pool->strangers);
     mirai__list_init(&pool->lingering);
+    mirai__list_init(&pool->busy);
     mirai__list_init(&pool->waiters);
     mirai__list_init(&pool->setups);
     mirai__list_init(&pool->callbacks);

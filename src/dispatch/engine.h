@@ -62,6 +62,9 @@ struct mirai_pool {
 
     mirai__list graves;  /* shares that daemons have still to be told of, under the lock of links (share.c) */
     bool shares_shut;    /* no more of them; under that lock too */
+    int64_t heartbeat_ms; /* -1: none; constant */
+    int64_t beat_at;      /* of heartbeat.h: MIRAI__NEVER while no daemon has been busy for long */
+    mirai__list busy;     /* remotes that have an attempt */
 
     mirai__list waiters;           /* all, in order of arrival */
     struct mirai__waiter *driver;  /* one of them; NULL: the service thread drives */

@@ -18,6 +18,7 @@ typedef struct mirai__cause {
     mirai__death death;
     bool dead;         /* death is filled */
     const char *fault; /* constant text or NULL */
+    int64_t silent_ms; /* it was killed because it had not answered for so long; else 0 */
     char *last_words;  /* owned or NULL */
 } mirai__cause;
 

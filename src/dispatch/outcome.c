@@ -45,6 +45,9 @@ static void say_how(const mirai__cause *cause, char *out, size_t size)
     char how[128];
     if (cause == NULL)
         (void)snprintf(out, size, "the daemon was lost");
+    else if (ended_by_us(cause) && cause->silent_ms > 0)
+        (void)snprintf(out, size, "daemon process %llu was ended: it has not answered for %lld ms",
+                       (unsigned long long)cause->pid, (long long)cause->silent_ms);
     else if (ended_by_us(cause))
         (void)snprintf(out, size, "daemon process %llu was ended: %s", (unsigned long long)cause->pid,
                        cause->fault);
@@ -63,6 +66,7 @@ static mirai_value *lost(const mirai_task *task)
     if (cause == NULL) return error;
     error = with_number(error, "daemon", cause->daemon);
     error = with_number(error, "pid", cause->pid);
+    if (cause->silent_ms > 0 && error != NULL) error = mirai__value_with(error, "heartbeat", mirai_bool(true));
     if (cause->dead && cause->death.signal != 0 && !ended_by_us(cause))
         error = with_text(error, "signal", mirai__signal_name(cause->death.signal));
     if (cause->dead && cause->death.known && cause->death.signal == 0)

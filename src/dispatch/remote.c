@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "everywhere.h"
 #include "handle.h"
+#include "heartbeat.h"
 #include "settings.h"
 
 enum { STRAYS_MAX = 16, LEAVES_IDLE = 1 /* status with which an idle daemon leaves */ };
@@ -44,6 +45,7 @@ void mirai__remote_send(mirai_pool *pool, mirai__remote *remote, const mirai__fr
 void mirai__remote_run(mirai_pool *pool, mirai__remote *remote, const mirai__frame *job)
 {
     mirai__remote_send(pool, remote, job);
+    mirai__heartbeat_busy(pool, remote);
 }
 
 void mirai__remote_interrupt(mirai_pool *pool, mirai__remote *remote, uint64_t attempt)
@@ -111,6 +113,7 @@ static const char *on_result(mirai_pool *pool, mirai__remote *remote, mirai__fra
     if (!mirai__sched_result(&pool->sched, &remote->sched, frame->attempt, frame->aux, mirai__now_ms(),
                              &task, &setup))
         return ++remote->strays > STRAYS_MAX ? "it sent results for tasks that it did not have" : NULL;
+    mirai__heartbeat_idle(remote);
     remote->jobs++;
     remote->task_id = 0;
     if (task != NULL) {
@@ -146,6 +149,10 @@ static const char *on_frame(mirai_pool *pool, mirai__remote *remote, mirai__fram
         (void)mirai__remote_welcome(pool, remote, &hello);
         return NULL;
     }
+    if (frame->kind == MIRAI__FRAME_PONG) /* also from one that leaves: it had been asked */
+        return mirai__heartbeat_pong(remote, frame->aux) || ++remote->strays <= STRAYS_MAX
+                   ? NULL
+                   : "it answered pings that were not sent";
     if (remote->left) return "it went on after it had said that it leaves";
     switch (frame->kind) {
     case MIRAI__FRAME_RESULT: return on_result(pool, remote, frame);

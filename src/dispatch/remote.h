@@ -14,6 +14,15 @@
 
 struct mirai_task;
 
+/* Whether it answers (heartbeat.h). */
+typedef struct mirai__pulse {
+    uint64_t moved;   /* bytes there and back until the last beat */
+    int64_t asked_at; /* when the ping was sent that it has not answered; 0: none */
+    int32_t number;   /* of the last ping */
+    int32_t missed;   /* beats in a row at which it owed an answer and nothing had moved */
+    int64_t silent_ms; /* how long, when it was killed for that; else 0 */
+} mirai__pulse;
+
 typedef struct mirai__remote {
     mirai__sched_daemon sched;
     uint64_t id; /* its incarnation; never reused */
@@ -29,7 +38,9 @@ typedef struct mirai__remote {
     const char *fault; /* why we killed it; constant text; NULL: we did not, or it was asked to leave */
     bool left;         /* it said that it leaves: nothing more is to come */
     uint8_t token[MIRAI__TOKEN_SIZE]; /* what it has to show when it dials in */
-    uint32_t strays;   /* results that matched no attempt */
+    uint32_t strays;   /* results that matched no attempt, and answers to no ping */
+    mirai__list busy;  /* in pool->busy while it has an attempt */
+    mirai__pulse pulse;
     uint64_t jobs;     /* results received */
     int64_t started;   /* now_ms */
     uint64_t task_id;  /* of the attempt at hand; 0: none or a setup */

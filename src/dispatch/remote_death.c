@@ -9,6 +9,7 @@
 #include "alloc.h"
 #include "clock.h"
 #include "handle.h"
+#include "heartbeat.h"
 #include "share.h"
 
 enum { LINGER_MS = 1000, CUT_OFF_MS = 250, LEAVE_MS = 5000 };
@@ -56,6 +57,7 @@ static mirai__cause *cause_of(const mirai__remote *remote, const mirai__death *d
     cause->dead = true;
     cause->death = *death;
     cause->fault = remote->fault;
+    cause->silent_ms = remote->pulse.silent_ms;
     cause->last_words = mirai__tail_text(&remote->tail);
     return cause;
 }
@@ -94,6 +96,7 @@ void mirai__remote_bury(mirai_pool *pool, mirai__remote *remote)
     if (remote->link != NULL) mirai__remote_unlink(pool, remote);
     if (remote->process.output_fd >= 0) mirai__engine_unwatch(pool, remote->process.output_fd);
     mirai__list_remove(&remote->lingering);
+    mirai__heartbeat_idle(remote);
     mirai__sched_daemon_gone(&pool->sched, &remote->sched, true, mirai__now_ms());
     (void)mirai__map_remove(&pool->remotes, remote->id);
     mirai__remote_free(remote);

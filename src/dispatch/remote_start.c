@@ -45,6 +45,7 @@ static mirai_status start(const mirai_pool *pool, const mirai_daemon_options *op
 static mirai_status enrol(mirai_pool *pool, int32_t group, mirai__remote *remote)
 {
     mirai__list_init(&remote->lingering);
+    mirai__list_init(&remote->busy);
     remote->watched = POLLIN;
     remote->started = mirai__now_ms();
     MIRAI_TRY(mirai__map_put(&pool->remotes, remote->id, remote));

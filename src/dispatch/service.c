@@ -32,12 +32,14 @@ static struct {
     mirai__map pools; /* id -> entry */
     pthread_t thread;
     int epoll, wake;
+    int64_t sleep_until; /* deadline of the thread where it sleeps: a nearer one must wake it; else AWAKE */
     bool stop;
 } service = {.lock = PTHREAD_MUTEX_INITIALIZER,
              .life = PTHREAD_MUTEX_INITIALIZER,
              .turn_over = PTHREAD_COND_INITIALIZER,
              .epoll = -1,
-             .wake = -1};
+             .wake = -1,
+             .sleep_until = MIRAI__AWAKE};
 
 /* ---- the thread ------------------------------------------------------------------------------ */
 
@@ -82,6 +84,20 @@ static void turn(uint64_t id)
     (void)pthread_cond_broadcast(&service.turn_over);
 }
 
+static void wake(void)
+{
+    uint64_t one = 1;
+    ssize_t written = write(service.wake, &one, sizeof one);
+    (void)written; /* full means that it is awake in a moment */
+}
+
+static void take_wake(void)
+{
+    uint64_t count;
+    ssize_t got = read(service.wake, &count, sizeof count);
+    (void)got;
+}
+
 static void *serve(void *unused)
 {
     (void)unused;
@@ -94,11 +110,17 @@ static void *serve(void *unused)
             turn(first);
             continue;
         }
+        service.sleep_until = due;
         (void)pthread_mutex_unlock(&service.lock);
         int count = epoll_wait(service.epoll, events, 16, mirai__until(due, now));
         (void)pthread_mutex_lock(&service.lock);
-        for (int i = 0; i < count && !service.stop; i++)
-            if (events[i].data.u64 != 0) turn(events[i].data.u64);
+        service.sleep_until = MIRAI__AWAKE;
+        for (int i = 0; i < count && !service.stop; i++) {
+            if (events[i].data.u64 != 0)
+                turn(events[i].data.u64);
+            else
+                take_wake();
+        }
     }
     (void)pthread_mutex_unlock(&service.lock);
     return NULL;
@@ -132,12 +154,10 @@ static mirai_status open_service(void)
 
 static void stop_service(void)
 {
-    uint64_t one = 1;
     (void)pthread_mutex_lock(&service.lock);
     service.stop = true;
     (void)pthread_mutex_unlock(&service.lock);
-    ssize_t written = write(service.wake, &one, sizeof one);
-    (void)written;
+    wake();
     (void)pthread_join(service.thread, NULL);
     shut();
 }
@@ -192,27 +212,26 @@ void mirai__service_remove(mirai_pool *pool)
     (void)pthread_mutex_unlock(&service.life);
 }
 
-static void arm(mirai_pool *pool, uint32_t events)
+static void arm(mirai_pool *pool, uint32_t events, int64_t due)
 {
     (void)pthread_mutex_lock(&service.lock);
     entry *at = mirai__map_get(&service.pools, pool->id);
     if (at != NULL) {
         struct epoll_event event = {.events = events, .data = {.u64 = pool->id}};
         (void)epoll_ctl(service.epoll, EPOLL_CTL_MOD, pool->epoll, &event);
-        at->due = MIRAI__NEVER;
+        at->due = due;
+        if (due < service.sleep_until) wake();
     }
     (void)pthread_mutex_unlock(&service.lock);
 }
 
 void mirai__service_park(mirai_pool *pool)
 {
-    arm(pool, 0);
+    arm(pool, 0, MIRAI__NEVER);
 }
 
 void mirai__service_unpark(mirai_pool *pool)
 {
-    arm(pool, EPOLLIN);
-    pool->sleep_until = MIRAI__NEVER;
-    /* A turn of its own tells it the deadline; without one there is nothing to tell. */
-    if (mirai__engine_deadline(pool) != MIRAI__NEVER) mirai__engine_kick(pool);
+    pool->sleep_until = mirai__engine_deadline(pool);
+    arm(pool, EPOLLIN, pool->sleep_until);
 }

@@ -25,10 +25,12 @@ struct mirai__link {
     mirai__channel *channel;
     /* the receiving half */
     mirai__frame_reader *reader;
+    uint64_t received; /* bytes */
     bool emptied; /* the last read took all that was there, and the channel's descriptor knows */
     /* the sending half */
     mirai__list queue; /* of pending */
     size_t queued;     /* bytes in it */
+    uint64_t written;  /* bytes that the channel took */
     bool draining;     /* a flush found bytes that the channel had taken and not yet passed on */
     int broken;        /* errno of the write that failed; 0: none */
 };
@@ -127,6 +129,7 @@ static int gather(const mirai__link *link, struct iovec vectors[VECTORS_AT_ONCE]
 static void advance(mirai__link *link, size_t size)
 {
     link->queued -= size;
+    link->written += size;
     for (pending *item; (item = first(link)) != NULL;) {
         size_t left = mirai__frame_writer_left(item->writer);
         size_t part = left < size ? left : size;
@@ -192,6 +195,11 @@ size_t mirai__link_queued(const mirai__link *link)
     return link->queued;
 }
 
+uint64_t mirai__link_moved(const mirai__link *link)
+{
+    return link->received + link->written;
+}
+
 /* ---- receiving ---- */
 
 mirai_status mirai__link_receive(mirai__link *link, mirai__frame *out)
@@ -211,6 +219,7 @@ mirai_status mirai__link_receive(mirai__link *link, mirai__frame *out)
         if (got == -EAGAIN) return MIRAI_E_AGAIN;
         if (got == 0) return mirai__fail(MIRAI_E_CLOSED, "the peer has closed the connection");
         if (got < 0) return lost((int)-got);
+        link->received += (uint64_t)got;
         mirai__frame_reader_got(link->reader, (size_t)got);
         link->emptied = channel->exact && (size_t)got < room;
     }

@@ -23,6 +23,8 @@ mirai_status mirai__link_send(mirai__link *link, const mirai__frame *frame);
 /* Write on. MIRAI_OK: nothing is queued any more; E_AGAIN; E_CONNRESET. */
 mirai_status mirai__link_flush(mirai__link *link);
 size_t mirai__link_queued(const mirai__link *link); /* bytes still to be written */
+/* Bytes that were read and written in its life: whether anything moves. Only where one lock guards both halves. */
+uint64_t mirai__link_moved(const mirai__link *link);
 
 /* Next frame; owned. E_AGAIN; E_CLOSED at the end of the stream; E_CONNRESET; the reader's errors. */
 mirai_status mirai__link_receive(mirai__link *link, mirai__frame *out);

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* SETTLE_MS: a daemon looks after its connection once more within half a second after its last job.
- */
-enum { IDLE_MS = 10000, SETTLE_MS = 1000 };
+/* SETTLE_MS: a daemon looks after its connection once more within half a second after its last job, and the host after
+ * its daemons within a heartbeat. */
+enum { IDLE_MS = 10000, SETTLE_MS = 5500 };
 
 static void start(const char *name, int32_t daemons, const char *yardstick)
 {
