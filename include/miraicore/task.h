@@ -152,7 +152,8 @@ MIRAI_API mirai_outcome mirai_task_outcome(mirai_task *task);
  *
  * Fields of an error value: "class" (list of strings), "code", "message", and where they are known
  * "task", "label", "function", "daemon", "pid", "attempt", "trace" (list), "signal" (name),
- * "exit_status", "stderr" (last lines).
+ * "exit_status", "stderr" (last lines), "dependency" (number of the task that this one needed) and "cause"
+ * (its error value).
  * @param task      borrowed.
  * @param[out] out  borrowed from task.
  * @return MIRAI_OK, for an error value too; MIRAI_E_AGAIN when it has not resolved; MIRAI_E_INVALID;
@@ -239,11 +240,14 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_task_output(mirai_task *task, mirai
 
 /**
  * The task's future result as an argument of another task of the same pool: that one waits for it and
- * gets its value in this place, without a decode in the host. Where it does not resolve to a value,
- * the dependant fails, with this task's error value under "cause".
- * @param task  borrowed; held by the value.
- * @return owned; NULL on bad arguments or out of memory.
- * @thread any   @since 0.2
+ * gets a value of its own in each such place, without a decode in the host. Where it does not resolve to
+ * a value, the dependant is never run: it fails with an error of class "dependency_error", this task's
+ * outcome as its code, and this task's error value under "cause". (Of a long chain the nearest 12 and
+ * the first are told.) The result is kept for as long as the value or a task that waits for it is there.
+ * @param task  borrowed; may be released while the value is there.
+ * @return owned, release with mirai_value_release(); NULL on bad arguments, out of memory, or, where the
+ *         result was read before, when it cannot be encoded again; the detail says why.
+ * @thread any; hooks run in this call when the result was read before   @since 0.2
  */
 MIRAI_API MIRAI_NODISCARD mirai_value *mirai_task_argument(mirai_task *task);
 

@@ -17,6 +17,7 @@
 #define REFERENCE "\xd9\xd1\xa2"
 #define ERROR "\xd9\xd1\xa3"
 #define SEGMENT "\xd9\xd1\xa4"
+#define SHARED "\xd9\xd1\xa5"
 
 const golden_error golden_bodies[] = {
     BODY("no_message", "3", "\x00"),
@@ -124,6 +125,8 @@ const golden_error golden_bodies[] = {
     BODY("segment_trailing", "7", "\x81" SEGMENT "\x83\x00\x00\x43\x81\xf6\xf6"),
     BODY_OF("segment_buffer", "7", MIRAI_E_DECODE, 1,
             "\x81" SEGMENT "\x83\x00\x00\x45\x81" BUFFER "\x00"),
+    BODY("shared_here", "9", "\x81" SHARED "\x01"),
+    BODY("shared_text", "9", "\x81" SHARED "\x61\x61"),
 };
 const size_t golden_body_count = sizeof golden_bodies / sizeof *golden_bodies;
 
@@ -148,7 +151,7 @@ const golden_error golden_streams[] = {
     STREAM("version", "2", MIRAI_E_VERSION,
            HEADER(MAGIC "\x02\x03", "\0\0", N4("\0"), N8("\0"), N8("\0"), N8("\0"))),
     STREAM("kind", "2", MIRAI_E_PROTOCOL,
-           HEADER(MAGIC "\x01\x0a", "\0\0", N4("\0"), N8("\0"), N8("\0"), N8("\0"))),
+           HEADER(MAGIC "\x01\x10", "\0\0", N4("\0"), N8("\0"), N8("\0"), N8("\0"))),
     STREAM("kind_0", "2", MIRAI_E_PROTOCOL,
            HEADER(MAGIC "\x01\x00", "\0\0", N4("\0"), N8("\0"), N8("\0"), N8("\0"))),
     STREAM("flags", "2", MIRAI_E_PROTOCOL,

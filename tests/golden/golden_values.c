@@ -183,6 +183,51 @@ static mirai_value *segments_read(void)
                          inner, MIRAI_END);
 }
 
+/* ---- shared values: number 7 is a list, any other a string ---- */
+
+const char golden_home = 0;
+
+static void end_nothing(mirai__shared *shared)
+{
+    (void)shared;
+}
+
+static mirai_value *shared_value(uint64_t id)
+{
+    static mirai__shared kept[2];
+    mirai__shared *at = &kept[id == 7];
+    *at = (mirai__shared){.references = 1, .id = id, .home = &golden_home, .end = end_nothing};
+    return mirai__value_shared(at);
+}
+
+static mirai_value *stands_for(uint64_t id)
+{
+    return id == 7 ? mirai_list_of(mirai_int(1), mirai_int(2), MIRAI_END) : mirai_string("shared");
+}
+
+static mirai_status resolve(void *context, uint64_t id, mirai_value **out, uint32_t *height)
+{
+    (void)context;
+    *out = stands_for(id);
+    *height = id == 7 ? 1 : 0;
+    return *out ? MIRAI_OK : MIRAI_E_NOMEM;
+}
+
+const mirai__resolver golden_resolver = {.resolve = resolve, .context = NULL};
+
+static mirai_value *shared(void)
+{
+    mirai_value *list = shared_value(7);
+    return mirai_list_of(list, shared_value(0x123456789a),
+                         mirai_dict_of("again", mirai_value_ref(list), MIRAI_END), MIRAI_END);
+}
+
+static mirai_value *shared_read(void)
+{
+    return mirai_list_of(stands_for(7), stands_for(8),
+                         mirai_dict_of("again", stands_for(7), MIRAI_END), MIRAI_END);
+}
+
 const golden_value golden_values[] = {
     {"simple", "3.1", simple, simple},
     {"ints", "3.2", ints, ints},
@@ -197,5 +242,6 @@ const golden_value golden_values[] = {
     {"boxes", "6", boxes, boxes},
     {"crates", "6", crates, crates},
     {"segments", "7", segments, segments_read},
+    {"shared", "9", shared, shared_read},
 };
 const size_t golden_value_count = sizeof golden_values / sizeof *golden_values;

@@ -4,7 +4,7 @@
 #ifndef TEST_GOLDEN_VALUES_H
 #define TEST_GOLDEN_VALUES_H
 
-#include <miraicore/value.h>
+#include "message.h"
 
 typedef struct golden_value {
     const char *name;            /* of the file, without .bin */
@@ -12,6 +12,10 @@ typedef struct golden_value {
     mirai_value *(*build)(void); /* what was written */
     mirai_value *(*read)(void);  /* what is read: the same, but that segments are resolved */
 } golden_value;
+
+/* Where the shared values of the files belong, and what they stand for. */
+extern const char golden_home;
+extern const mirai__resolver golden_resolver;
 
 extern const golden_value golden_values[];
 extern const size_t golden_value_count;

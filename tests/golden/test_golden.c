@@ -84,9 +84,12 @@ static void load(const char *name, bytes *out)
 static void encode_value(const mirai_value *value, bytes *out)
 {
     mirai__segment *segment = NULL;
-    assert_int_equal(mirai__encode(value, NULL, 0, &segment), MIRAI_OK);
+    mirai__sharing sharing;
+    mirai__sharing_init(&sharing, &golden_home);
+    assert_int_equal(mirai__encode_sharing(value, NULL, 0, &sharing, &segment), MIRAI_OK);
     frame_bytes(segment, out);
     mirai__segment_release(segment);
+    mirai__sharing_fini(&sharing);
 }
 
 static void encode_body(const golden_error *error, bytes *out)
@@ -120,7 +123,8 @@ static void check_value(const golden_value *one)
     assert_int_equal(frame.kind, MIRAI__FRAME_RESULT);
     assert_int_equal(frame.aux, -2);
     assert_true(frame.task == 0x1122334455667788);
-    assert_int_equal(mirai__decode(frame.segment, NULL, &mirai__limits_local, &value), MIRAI_OK);
+    assert_int_equal(mirai__decode_sharing(frame.segment, NULL, &mirai__limits_local, &golden_resolver, &value, NULL),
+                     MIRAI_OK);
     if (!mirai_value_equal(value, expected)) fail_msg("%s: another value", one->name);
     if (one->build == one->read) {
         encode_value(value, &fresh);
