@@ -4,6 +4,7 @@
  */
 #include "engine.h"
 
+#include "events.h"
 #include "everywhere.h"
 #include "handle.h"
 #include "remote.h"
@@ -34,6 +35,9 @@ static void run(mirai_pool *pool, const mirai__sched_command *command)
         job.aux = task->sched.attempts;
         job.segment = task->request;
         needs = &task->needs;
+        task->ran_on = remote->id;
+        task->ran_pid = remote->process.pid;
+        mirai__events_task(pool, MIRAI_EVENT_TASK_RUNNING, task);
     } else {
         const mirai__everywhere *everywhere = mirai__everywhere_of(command->setup);
         job.task = everywhere->id;

@@ -13,6 +13,7 @@
 #include "alloc.h"
 #include "clock.h"
 #include "detail.h"
+#include "events.h"
 #include "handle.h"
 
 /* Causes in causes: messages in messages have a limit (FORMAT.md section 7). Beyond it, those between are left out. */
@@ -174,10 +175,12 @@ void mirai__dependency_settle(mirai_pool *pool, mirai_task *task)
     mirai__list *node;
     while ((node = mirai__list_pop(&share->dependants)) != NULL) {
         mirai_task *dependant = mirai__list_entry(node, mirai__need, of_share)->task;
-        if (share->state == MIRAI__SHARE_FAILED)
+        if (share->state == MIRAI__SHARE_FAILED) {
             mirai__dependency_fail(pool, dependant, share);
-        else
+        } else {
             mirai__sched_unblock(&pool->sched, &dependant->sched, mirai__now_ms());
+            mirai__events_queued(pool, &dependant->sched);
+        }
     }
     mirai__shared_release(&share->shared);
 }

@@ -17,6 +17,7 @@
 #include "daemon_options.h"
 #include "detail.h"
 #include "driver.h"
+#include "events.h"
 #include "heartbeat.h"
 #include "interrupt.h"
 #include "random.h"
@@ -193,6 +194,7 @@ static void free_pool(mirai_pool *pool)
     mirai__sched_fini(&pool->sched);
     mirai__map_fini(&pool->remotes);
     mirai__map_fini(&pool->strangers);
+    mirai__events_free(pool->events);
     mirai__hooks_free(pool->hooks);
     free_command(pool->command);
     for (size_t i = 0; i < MIRAI__GROUPS_MAX; i++) mirai__daemon_options_free(pool->groups[i].options);

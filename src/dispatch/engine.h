@@ -75,6 +75,10 @@ struct mirai_pool {
     mirai__list callbacks; /* tasks whose on_resolved is due */
     int64_t plain_events;  /* resolutions without a callback, counted once `event_fd` was asked for */
     int event_fd;          /* -1: never asked for */
+    bool rung;             /* it is readable */
+    bool delivering;       /* a thread gives events and output to the program */
+    int32_t event_kinds;   /* that somebody listens to (events.h) */
+    struct mirai__events *events; /* NULL: nobody has ever listened */
 
     mirai_status start_status; /* last failed start of a daemon: why */
     char *start_detail;

@@ -10,6 +10,7 @@
 #include "alloc.h"
 #include "detail.h"
 #include "driver.h"
+#include "events.h"
 #include "gather.h"
 #include "message.h"
 #include "notify.h"
@@ -71,6 +72,7 @@ void mirai__task_drop(mirai_task *task)
 
 void mirai__task_resolved(mirai_pool *pool, mirai_task *task)
 {
+    mirai__events_task(pool, MIRAI_EVENT_TASK_RESOLVED, task);
     mirai__dependency_settle(pool, task);
     mirai__needs_fini(&task->needs);
     mirai__segment_release(task->request);

@@ -34,6 +34,8 @@ struct mirai_task {
     mirai__grounds because;  /* the error of the task that failed this one */
     uint32_t depth;          /* of causes in its error value */
     mirai__cause *cause;     /* owned or NULL */
+    uint64_t ran_on;         /* daemon of the last attempt; 0: none */
+    int64_t ran_pid;         /* its process */
     mirai__list waiters;     /* mirai__waiter.of_task */
     mirai__list watches;     /* of those who wait for several (gather.h) */
     _Atomic(struct mirai_queue *) queue; /* that it is in (queue.h); set under the pool's lock */

@@ -9,29 +9,43 @@
 #include <unistd.h>
 
 #include "detail.h"
+#include "events.h"
 
 static bool is_due(const mirai_pool *pool)
 {
-    return pool->plain_events > 0 || !mirai__list_is_empty(&pool->callbacks);
+    return pool->plain_events > 0 || !mirai__list_is_empty(&pool->callbacks) || mirai__events_are_due(pool);
 }
 
-static void ring(const mirai_pool *pool)
+/* The descriptor is written once, and read when mirai_pool_process() is called: so it can never be full. */
+void mirai__notify_ring(mirai_pool *pool)
 {
+    if (pool->event_fd < 0 || pool->rung) return;
+    pool->rung = true;
     uint64_t one = 1;
     ssize_t written = write(pool->event_fd, &one, sizeof one);
-    (void)written; /* it cannot be full: it is rung once, when the first event comes */
+    (void)written;
+}
+
+static void unring(mirai_pool *pool)
+{
+    uint64_t count;
+    if (!pool->rung) return;
+    pool->rung = false;
+    ssize_t got = read(pool->event_fd, &count, sizeof count);
+    (void)got;
 }
 
 void mirai__notify_resolved(mirai_pool *pool, mirai_task *task)
 {
-    bool was_due = is_due(pool);
     if (task->on_resolved != NULL) {
         atomic_fetch_add_explicit(&task->references, 1, memory_order_relaxed);
         mirai__list_append(&pool->callbacks, &task->callback);
     } else if (pool->event_fd >= 0) {
         pool->plain_events++;
+    } else {
+        return;
     }
-    if (pool->event_fd >= 0 && !was_due && is_due(pool)) ring(pool);
+    mirai__notify_ring(pool);
 }
 
 mirai_status mirai__notify_fd(mirai_pool *pool, int *fd)
@@ -43,11 +57,22 @@ mirai_status mirai__notify_fd(mirai_pool *pool, int *fd)
         if (pool->event_fd < 0)
             status = mirai__fail_errno(errno, "making the pool's descriptor");
         else if (is_due(pool))
-            ring(pool);
+            mirai__notify_ring(pool);
     }
     if (status == MIRAI_OK) *fd = pool->event_fd;
     (void)pthread_mutex_unlock(&pool->lock);
     return status;
+}
+
+/* Events and output come in order: one thread gives them at a time, and not from within one of them. */
+static size_t deliver(mirai_pool *pool)
+{
+    size_t count = mirai__events_deliver(pool);
+    (void)pthread_mutex_lock(&pool->lock);
+    pool->delivering = false;
+    if (is_due(pool)) mirai__notify_ring(pool);
+    (void)pthread_mutex_unlock(&pool->lock);
+    return count;
 }
 
 size_t mirai__notify_process(mirai_pool *pool)
@@ -59,13 +84,12 @@ size_t mirai__notify_process(mirai_pool *pool)
     pool->plain_events = 0;
     mirai__list *node;
     while ((node = mirai__list_pop(&pool->callbacks)) != NULL) mirai__list_append(&due, node);
-    if (pool->event_fd >= 0) {
-        uint64_t count;
-        ssize_t got = read(pool->event_fd, &count, sizeof count);
-        (void)got;
-    }
+    unring(pool);
+    bool delivers = !pool->delivering && is_due(pool);
+    if (delivers) pool->delivering = true;
     (void)pthread_mutex_unlock(&pool->lock);
 
+    if (delivers) handled += deliver(pool);
     while ((node = mirai__list_pop(&due)) != NULL) {
         mirai_task *task = mirai__list_entry(node, mirai_task, callback);
         task->on_resolved(task, task->user);

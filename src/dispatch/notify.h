@@ -7,6 +7,7 @@
 
 #include "handle.h"
 
+void mirai__notify_ring(mirai_pool *pool); /* something has fallen due; lock held */
 void mirai__notify_resolved(mirai_pool *pool, mirai_task *task); /* lock held */
 mirai_status mirai__notify_fd(mirai_pool *pool, int *fd);        /* lock not held */
 size_t mirai__notify_process(mirai_pool *pool);                  /* lock not held; runs callbacks */

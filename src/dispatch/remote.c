@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "events.h"
 #include "everywhere.h"
 #include "handle.h"
 #include "heartbeat.h"
@@ -100,6 +101,7 @@ bool mirai__remote_welcome(mirai_pool *pool, mirai__remote *remote, const mirai_
     mirai__remote_send(pool, remote, &welcome);
     mirai__frame_fini(&welcome);
     mirai__sched_daemon_ready(&pool->sched, &remote->sched, mirai__now_ms());
+    mirai__events_joined(pool, remote);
     return true;
 }
 
@@ -110,10 +112,12 @@ static const char *on_result(mirai_pool *pool, mirai__remote *remote, mirai__fra
         return "it sent a result with an unknown outcome";
     mirai__sched_task *task = NULL;
     mirai__sched_setup *setup = NULL;
+    const mirai__sched_task *had = remote->sched.task;
     if (!mirai__sched_result(&pool->sched, &remote->sched, frame->attempt, frame->aux, mirai__now_ms(),
                              &task, &setup))
         return ++remote->strays > STRAYS_MAX ? "it sent results for tasks that it did not have" : NULL;
     mirai__heartbeat_idle(remote);
+    mirai__events_queued(pool, had); /* to be tried again */
     remote->jobs++;
     remote->task_id = 0;
     if (task != NULL) {
@@ -133,9 +137,12 @@ static const char *on_result(mirai_pool *pool, mirai__remote *remote, mirai__fra
 static void on_leave(mirai_pool *pool, mirai__remote *remote, const mirai__frame *frame)
 {
     bool begun = frame->attempt != 0 && frame->attempt == remote->sched.attempt;
+    const mirai__sched_task *had = remote->sched.task;
     remote->left = true;
+    mirai__heartbeat_idle(remote);
     if (!begun)
         mirai__sched_daemon_left(&pool->sched, &remote->sched, frame->aux == LEAVES_IDLE, mirai__now_ms());
+    mirai__events_queued(pool, had);
     mirai__remote_ask(pool, remote); /* it waits for this */
     mirai__remote_cut_off(pool, remote, "it said that it leaves, and did not");
 }

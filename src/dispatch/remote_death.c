@@ -8,6 +8,7 @@
 
 #include "alloc.h"
 #include "clock.h"
+#include "events.h"
 #include "handle.h"
 #include "heartbeat.h"
 #include "share.h"
@@ -86,7 +87,8 @@ static void tell_failed_start(mirai_pool *pool, const mirai__remote *remote, con
 
 void mirai__remote_bury(mirai_pool *pool, mirai__remote *remote)
 {
-    if (remote->sched.task != NULL) {
+    const mirai__sched_task *had = remote->sched.task;
+    if (had != NULL) {
         mirai_task *task = mirai__task_of(remote->sched.task);
         mirai__cause_free(task->cause);
         task->cause = cause_of(remote, &remote->death);
@@ -97,7 +99,9 @@ void mirai__remote_bury(mirai_pool *pool, mirai__remote *remote)
     if (remote->process.output_fd >= 0) mirai__engine_unwatch(pool, remote->process.output_fd);
     mirai__list_remove(&remote->lingering);
     mirai__heartbeat_idle(remote);
+    mirai__events_left(pool, remote);
     mirai__sched_daemon_gone(&pool->sched, &remote->sched, true, mirai__now_ms());
+    mirai__events_queued(pool, had); /* to be tried again */
     (void)mirai__map_remove(&pool->remotes, remote->id);
     mirai__remote_free(remote);
 }

@@ -5,6 +5,7 @@
 
 #include "alloc.h"
 #include "clock.h"
+#include "events.h"
 #include "remote.h"
 
 static void fill(const mirai_pool *pool, mirai_pool_status *out)
@@ -25,6 +26,7 @@ static void fill(const mirai_pool *pool, mirai_pool_status *out)
     out->submitted = counts->submitted;
     out->retried = counts->retried;
     out->daemons_starting = counts->starting + counts->spawning;
+    out->events_dropped = mirai__events_dropped(pool);
 }
 
 void mirai__pool_status(mirai_pool *pool, mirai_pool_status *out)

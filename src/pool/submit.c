@@ -10,6 +10,7 @@
 #include "demand.h"
 #include "driver.h"
 #include "engine.h"
+#include "events.h"
 #include "handle.h"
 #include "message.h"
 #include "request.h"
@@ -69,6 +70,7 @@ static mirai_status enqueue(mirai_pool *pool, mirai_task *task, const mirai_subm
     asked.waits = mirai__needs_enter(&task->needs, task);
     if (status == MIRAI_OK) status = mirai__sched_submit(&pool->sched, &task->sched, &asked, mirai__now_ms());
     if (status == MIRAI_OK) {
+        mirai__events_queued(pool, &task->sched);
         mirai__needs_judge(pool, &task->needs);
         if (stream) mirai__seeds_take(&pool->seeds, task->request);
         mirai__engine_commands(pool);
