@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "detail.h"
 #include "driver.h"
+#include "explain.h"
 #include "handle.h"
 
 static mirai_status check_task(const mirai_task *task)
@@ -109,6 +110,12 @@ int32_t mirai_task_attempts(const mirai_task *task)
     int32_t attempts = task->sched.attempts;
     (void)pthread_mutex_unlock(&task->pool->lock);
     return attempts;
+}
+
+char *mirai_task_explain(mirai_task *task)
+{
+    if (mirai__enter() != MIRAI_OK || check_task(task) != MIRAI_OK) return NULL;
+    return mirai__explain(task);
 }
 
 uint64_t mirai_task_id(const mirai_task *task)

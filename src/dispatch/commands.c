@@ -41,7 +41,6 @@ static void run(mirai_pool *pool, const mirai__sched_command *command)
     } else {
         const mirai__everywhere *everywhere = mirai__everywhere_of(command->setup);
         job.task = everywhere->id;
-        job.aux = 1;
         job.segment = everywhere->request;
         needs = &everywhere->needs;
     }

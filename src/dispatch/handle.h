@@ -27,6 +27,7 @@ struct mirai_task {
     _Atomic int64_t references; /* handles, the scheduler (until resolved), the callback queue */
     mirai_pool *pool;           /* held */
     uint64_t id;
+    uint64_t only_on;        /* number of the daemon that it is to run on; 0: any */
     mirai__segment *request; /* until resolved */
     mirai__needs needs;      /* what the request refers to; until resolved */
     mirai__segment *result;  /* of a RESULT, or made by dependency.c; until decoded */

@@ -29,6 +29,7 @@ static mirai_value *with_number(mirai_value *error, const char *key, uint64_t nu
 
 mirai_value *mirai__outcome_annotate(const mirai_task *task, mirai_value *error)
 {
+    error = with_number(error, "attempt", (uint64_t)task->sched.attempts);
     error = with_number(error, "task", task->id);
     if (task->label_at != 0) error = with_text(error, "label", task->names + task->label_at);
     return with_text(error, "function", task->names);
@@ -61,8 +62,18 @@ static mirai_value *lost(const mirai_task *task)
 {
     const mirai__cause *cause = task->cause;
     char message[512];
+    if (task->sched.loss == MIRAI__LOSS_STRANDED) {
+        mirai_value *error =
+            mirai_error("daemon_lost", MIRAI_OUTCOME_LOST,
+                        "daemon %llu, on which alone the task was to run, is gone", (unsigned long long)task->only_on);
+        return with_number(error, "daemon", task->only_on);
+    }
     say_how(cause, message, sizeof message);
-    mirai_value *error = mirai_error("daemon_lost", MIRAI_OUTCOME_LOST, "%s", message);
+    bool quarantined = task->sched.loss == MIRAI__LOSS_QUARANTINED;
+    mirai_value *error =
+        mirai_error("daemon_lost", MIRAI_OUTCOME_LOST, "%s%s", message,
+                    quarantined ? "; it was the last of several that died in this task, which is not tried again" : "");
+    if (quarantined && error != NULL) error = mirai__value_with(error, "quarantined", mirai_bool(1));
     if (cause == NULL) return error;
     error = with_number(error, "daemon", cause->daemon);
     error = with_number(error, "pid", cause->pid);
@@ -94,6 +105,5 @@ mirai_value *mirai__outcome_error(const mirai_task *task, mirai_outcome outcome)
         break;
     default: error = lost(task); break;
     }
-    error = with_number(error, "attempt", (uint64_t)task->sched.attempts);
     return mirai__outcome_annotate(task, error);
 }

@@ -33,8 +33,16 @@ static void rewatch(mirai_pool *pool, mirai__remote *remote)
 
 void mirai__remote_send(mirai_pool *pool, mirai__remote *remote, const mirai__frame *frame)
 {
-    if (remote->link == NULL) return; /* it has ended; its death will settle what it had */
+    bool is_job = frame->kind == MIRAI__FRAME_JOB;
+    if (remote->link == NULL) { /* it has ended; its death will settle what it had */
+        if (is_job) remote->unbegun = true;
+        return;
+    }
+    if (is_job) remote->job_end = UINT64_MAX; /* should it not even be queued */
     mirai_status status = mirai__link_send(remote->link, frame);
+    remote->job_last = is_job;
+    if (is_job && status == MIRAI_OK)
+        remote->job_end = mirai__link_written(remote->link) + mirai__link_queued(remote->link);
     if (status == MIRAI_OK)
         rewatch(pool, remote);
     else if (status == MIRAI_E_NOMEM)
@@ -45,6 +53,7 @@ void mirai__remote_send(mirai_pool *pool, mirai__remote *remote, const mirai__fr
 
 void mirai__remote_run(mirai_pool *pool, mirai__remote *remote, const mirai__frame *job)
 {
+    remote->job_since = mirai__now_ms();
     mirai__remote_send(pool, remote, job);
     mirai__heartbeat_busy(pool, remote);
 }

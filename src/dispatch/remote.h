@@ -38,11 +38,15 @@ typedef struct mirai__remote {
     const char *fault; /* why we killed it; constant text; NULL: we did not, or it was asked to leave */
     bool left;         /* it said that it leaves: nothing more is to come */
     uint8_t token[MIRAI__TOKEN_SIZE]; /* what it has to show when it dials in */
+    uint64_t job_end;  /* bytes of the link up to the end of the last JOB frame */
+    bool job_last;     /* nothing was sent after it */
+    bool unbegun;      /* once unlinked: it cannot have read that frame to its end */
     uint32_t strays;   /* results that matched no attempt, and answers to no ping */
     mirai__list busy;  /* in pool->busy while it has an attempt */
     mirai__pulse pulse;
     uint64_t jobs;     /* results received */
     int64_t started;   /* now_ms */
+    int64_t job_since; /* now_ms when the last JOB was handed to it */
     uint64_t task_id;  /* of the attempt at hand; 0: none or a setup */
     mirai__list lingering; /* in pool->lingering: dead, but bytes of it may still be on their way; or its
                               connection broke, and it gets a moment to die of what broke it */

@@ -26,6 +26,10 @@ void mirai__remote_free(mirai__remote *remote)
 
 void mirai__remote_unlink(mirai_pool *pool, mirai__remote *remote)
 {
+    /* What it has not read to its end it has not begun. Not read are the last bytes, if any. */
+    bool unsent = remote->job_end > mirai__link_written(remote->link);
+    bool unread = remote->job_last && mirai__link_was_unread(remote->link);
+    remote->unbegun = unsent || unread;
     mirai__engine_unwatch(pool, mirai__link_fd(remote->link));
     mirai__link_free(remote->link);
     remote->link = NULL;
@@ -100,7 +104,7 @@ void mirai__remote_bury(mirai_pool *pool, mirai__remote *remote)
     mirai__list_remove(&remote->lingering);
     mirai__heartbeat_idle(remote);
     mirai__events_left(pool, remote);
-    mirai__sched_daemon_gone(&pool->sched, &remote->sched, true, mirai__now_ms());
+    mirai__sched_daemon_gone(&pool->sched, &remote->sched, !remote->unbegun, mirai__now_ms());
     mirai__events_queued(pool, had); /* to be tried again */
     (void)mirai__map_remove(&pool->remotes, remote->id);
     mirai__remote_free(remote);

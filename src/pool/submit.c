@@ -101,6 +101,7 @@ mirai_status mirai__pool_submit_stream(mirai_pool *pool, const char *function, m
     task->needs = needs;
     task->on_resolved = options->on_resolved;
     task->user = options->user;
+    task->only_on = options->daemon;
     atomic_fetch_add_explicit(&task->references, 1, memory_order_relaxed); /* the scheduler's hold */
 
     mirai_status status = pool->sync ? mirai__sync_submit(pool, task, stream == NULL)

@@ -255,6 +255,6 @@ void mirai__sched_daemon_gone(mirai__sched *sched, mirai__sched_daemon *daemon, 
     sched->now = now;
     if (task) lose(sched, daemon, task, begun);
     daemon->state = 0;
-    if (setup) mirai__sched_setup_died(sched, daemon, setup, now);
+    if (setup) mirai__sched_setup_died(sched, daemon, setup, begun, now);
     mirai__sched_census(sched, now);
 }

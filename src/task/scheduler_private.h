@@ -94,7 +94,7 @@ void mirai__sched_setup_skip(mirai__sched *sched, mirai__sched_daemon *daemon);
 void mirai__sched_setup_ran(mirai__sched *sched, mirai__sched_daemon *daemon,
                             mirai__sched_setup *setup, mirai_outcome outcome, int64_t now);
 void mirai__sched_setup_died(mirai__sched *sched, mirai__sched_daemon *daemon,
-                             mirai__sched_setup *setup, int64_t now);
+                             mirai__sched_setup *setup, bool begun, int64_t now);
 /* Report those that are done now that daemons have come or gone. */
 void mirai__sched_setup_settle(mirai__sched *sched, int64_t now);
 void mirai__sched_setup_fail_open(mirai__sched *sched, int64_t now);

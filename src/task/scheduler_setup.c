@@ -147,9 +147,9 @@ void mirai__sched_setup_ran(mirai__sched *sched, mirai__sched_daemon *daemon,
 }
 
 void mirai__sched_setup_died(mirai__sched *sched, mirai__sched_daemon *daemon,
-                             mirai__sched_setup *setup, int64_t now)
+                             mirai__sched_setup *setup, bool begun, int64_t now)
 {
-    setup->deaths++;
+    if (begun) setup->deaths++;
     if (!setup->reported && setup->sequence > daemon->joined) setup->waiting--;
     if (setup->deaths >= MOST_DEATHS) {
         fail(sched, setup, now);

@@ -26,6 +26,7 @@ struct mirai__link {
     /* the receiving half */
     mirai__frame_reader *reader;
     uint64_t received; /* bytes */
+    bool unread;  /* it ended with ECONNRESET from the kernel */
     bool emptied; /* the last read took all that was there, and the channel's descriptor knows */
     /* the sending half */
     mirai__list queue; /* of pending */
@@ -200,7 +201,17 @@ uint64_t mirai__link_moved(const mirai__link *link)
     return link->received + link->written;
 }
 
+uint64_t mirai__link_written(const mirai__link *link)
+{
+    return link->written;
+}
+
 /* ---- receiving ---- */
+
+bool mirai__link_was_unread(const mirai__link *link)
+{
+    return link->unread;
+}
 
 mirai_status mirai__link_receive(mirai__link *link, mirai__frame *out)
 {
@@ -218,7 +229,11 @@ mirai_status mirai__link_receive(mirai__link *link, mirai__frame *out)
         ssize_t got = channel->ops->read(channel, into, room);
         if (got == -EAGAIN) return MIRAI_E_AGAIN;
         if (got == 0) return mirai__fail(MIRAI_E_CLOSED, "the peer has closed the connection");
-        if (got < 0) return lost((int)-got);
+        if (got < 0) {
+            /* A unix socket whose peer died with bytes that it had not read says so in this way. */
+            link->unread = got == -ECONNRESET && channel->exact && !channel->off_host;
+            return lost((int)-got);
+        }
         link->received += (uint64_t)got;
         mirai__frame_reader_got(link->reader, (size_t)got);
         link->emptied = channel->exact && (size_t)got < room;

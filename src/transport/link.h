@@ -25,6 +25,10 @@ mirai_status mirai__link_flush(mirai__link *link);
 size_t mirai__link_queued(const mirai__link *link); /* bytes still to be written */
 /* Bytes that were read and written in its life: whether anything moves. Only where one lock guards both halves. */
 uint64_t mirai__link_moved(const mirai__link *link);
+uint64_t mirai__link_written(const mirai__link *link); /* bytes that the channel took, in all */
+/* The peer's end of a socket on this machine is gone, and it had not read all that the channel took. Never true where
+ * it had; over NNG, which does not tell, it is always false. Known once receive has given E_CONNRESET. */
+bool mirai__link_was_unread(const mirai__link *link);
 
 /* Next frame; owned. E_AGAIN; E_CLOSED at the end of the stream; E_CONNRESET; the reader's errors. */
 mirai_status mirai__link_receive(mirai__link *link, mirai__frame *out);
