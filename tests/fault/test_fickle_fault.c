@@ -105,7 +105,6 @@ static void test_fickle__daemon_that_leaves_twice_is_ended(void **state)
 
 int main(int argc, char **argv)
 {
-    if (argc == 3 && strcmp(argv[1], "hostile") == 0) return hostile_daemon(argv[2]);
     if (argc == 3 && strcmp(argv[1], "fickle") == 0) return be_fickle(argv[2]);
     if (argc == 3 && strcmp(argv[1], "slow_to_leave") == 0) return be_slow_to_leave(argv[2]);
     bool first = argc == 3 && strcmp(argv[1], "leave_twice") == 0 && count_in(argv[2]) == 1;
