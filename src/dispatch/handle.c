@@ -61,7 +61,7 @@ void mirai__task_drop(mirai_task *task)
     if (atomic_fetch_sub_explicit(&task->references, 1, memory_order_acq_rel) != 1) return;
     mirai__share_untie(task);
     mirai__needs_fini(&task->needs);
-    mirai__grounds_fini(&task->because);
+    mirai__grounds_release(task->because);
     mirai__segment_release(task->request);
     mirai__segment_release(task->result);
     mirai__cause_free(task->cause);
@@ -114,6 +114,8 @@ static mirai_status decode(mirai_task *task, mirai_value **out)
     mirai_value *value = NULL;
     if (outcome != MIRAI_OUTCOME_VALUE && outcome != MIRAI_OUTCOME_FAILED) {
         value = mirai__outcome_error(task, outcome);
+    } else if (task->because != NULL) {
+        value = mirai__outcome_annotate(task, mirai__grounds_error(task->because, task->pool->hooks));
     } else {
         mirai_status status =
             mirai__decode(task->result, task->pool->hooks, &mirai__limits_local, &value);
@@ -124,7 +126,6 @@ static mirai_status decode(mirai_task *task, mirai_value **out)
             value = mirai_error("decode_error", MIRAI_E_DECODE, "the daemon said that the task failed, "
                                                                 "and gave no error");
         }
-        if (task->because.about != NULL) value = mirai__dependency_complete(value);
         if (mirai_value_is_error(value)) value = mirai__outcome_annotate(task, value);
     }
     *out = value;

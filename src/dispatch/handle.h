@@ -30,10 +30,9 @@ struct mirai_task {
     uint64_t only_on;        /* number of the daemon that it is to run on; 0: any */
     mirai__segment *request; /* until resolved */
     mirai__needs needs;      /* what the request refers to; until resolved */
-    mirai__segment *result;  /* of a RESULT, or made by dependency.c; until decoded */
+    mirai__segment *result;  /* of a RESULT; until decoded */
     _Atomic(mirai__share *) share; /* of the result, not counted; set under the lock of links (share.c) */
-    mirai__grounds because;  /* the error of the task that failed this one */
-    uint32_t depth;          /* of causes in its error value */
+    mirai__grounds *because; /* why the task failed that this one needed; owned or NULL */
     mirai__cause *cause;     /* owned or NULL */
     uint64_t ran_on;         /* daemon of the last attempt; 0: none */
     int64_t ran_pid;         /* its process */

@@ -44,8 +44,7 @@ static void end(mirai__shared *shared)
     share->task = NULL;
     (void)pthread_mutex_unlock(&links);
     mirai__segment_release(share->segment);
-    mirai__grounds_fini(&share->grounds);
-    mirai__grounds_fini(&share->deeper);
+    mirai__grounds_release(share->grounds);
     mirai__needs_fini(&share->needs);
     (void)pthread_mutex_lock(&links);
     bool shut = pool->shares_shut, first = mirai__list_is_empty(&pool->graves);

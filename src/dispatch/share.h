@@ -13,6 +13,7 @@
 #define MIRAI__SHARE_H
 
 #include "engine.h"
+#include "grounds.h"
 #include "message.h"
 
 struct mirai_task;
@@ -30,24 +31,16 @@ typedef struct mirai__needs {
     size_t count;
 } mirai__needs;
 
-/* An error value to be told as a cause: what its host knew of the task (a dict), and what the daemon said. */
-typedef struct mirai__grounds {
-    mirai_value *about;    /* owned */
-    mirai__segment *error; /* owned; NULL: there was no memory for one */
-} mirai__grounds;
-
 enum { MIRAI__SHARE_PENDING, MIRAI__SHARE_READY, MIRAI__SHARE_FAILED };
 
 typedef struct mirai__share {
     mirai__shared shared;
     mirai_pool *pool; /* held; in its graves no more */
     int32_t state;
-    uint32_t depth;          /* of shares inside it; of a failed one, of causes below it */
-    mirai_outcome outcome;   /* of a failed one: that of the task */
+    uint32_t depth;          /* of shares inside it */
     mirai__segment *segment; /* the value, once it is ready */
     mirai__needs needs;      /* what the value refers to itself */
-    mirai__grounds grounds;  /* of a failed one: its error */
-    mirai__grounds deeper;   /* and what caused that */
+    mirai__grounds *grounds; /* of a failed one: why; owned */
     struct mirai_task *task; /* whose result it is; under the lock of links (share.c) */
     mirai__list dependants;  /* mirai__need, while it is pending */
     mirai__list copies;      /* daemons that have got it */
@@ -101,8 +94,5 @@ mirai_status mirai__dependency_share(struct mirai_task *task, mirai__share **out
 void mirai__dependency_settle(mirai_pool *pool, struct mirai_task *task);
 /* Resolve a task that was submitted as blocked, because of a share that has failed. Lock held; commands are due. */
 void mirai__dependency_fail(mirai_pool *pool, struct mirai_task *task, const mirai__share *share);
-/* The error value of a task that was failed so, as its segment was decoded, with its causes put right. Takes error. */
-mirai_value *mirai__dependency_complete(mirai_value *error);
-void mirai__grounds_fini(mirai__grounds *grounds);
 
 #endif
