@@ -168,7 +168,7 @@ MIRAI_API mirai_status mirai_job_progress(mirai_job *job, double fraction, const
  * @param job    borrowed.
  * @param value  taken, also on failure.
  * @return MIRAI_OK; MIRAI_E_INVALID; MIRAI_E_HOOK or MIRAI_E_LIMIT when it could not be encoded;
- *         MIRAI_E_CONNRESET; MIRAI_E_NOMEM.
+ *         MIRAI_E_CLOSED when the job is cancelled; MIRAI_E_CONNRESET; MIRAI_E_NOMEM.
  * @thread main; hooks run in this call   @since 0.2
  */
 MIRAI_API mirai_status mirai_job_emit(mirai_job *job, mirai_value *value);

@@ -12,9 +12,10 @@
 #include "daemon_private.h"
 #include "detail.h"
 #include "message.h"
+#include "progress.h"
 #include "utf8.h"
 
-enum { APART_MS = 50, TEXT_MOST = 1024, WINDOW_BYTES = 16 * 1024 * 1024 };
+enum { APART_MS = 50, WINDOW_BYTES = 16 * 1024 * 1024 };
 
 static mirai_status check_job(const mirai_job *job)
 {
@@ -33,16 +34,6 @@ static mirai__frame frame_of(const mirai_job *job, uint8_t kind)
                           .incarnation = job->incarnation};
 }
 
-static mirai_status encode_progress(double fraction, const char *text, mirai__segment **out)
-{
-    mirai_value *said = mirai_list_of(mirai_float(fraction),
-                                      text != NULL ? mirai_string(text) : mirai_null(), MIRAI_END);
-    if (said == NULL) return MIRAI_E_NOMEM;
-    mirai_status status = mirai__encode(said, NULL, 0, out);
-    mirai_value_release(said);
-    return status;
-}
-
 /* Lock held, and dropped while sending. `telling` keeps the job from ending meanwhile. */
 static mirai_status tell(mirai_daemon *daemon, mirai_job *job)
 {
@@ -55,7 +46,7 @@ static mirai_status tell(mirai_daemon *daemon, mirai_job *job)
     report->telling = true;
     report->told_at = mirai__now_ms();
     (void)pthread_mutex_unlock(&daemon->lock);
-    mirai_status status = encode_progress(fraction, text, &frame.segment);
+    mirai_status status = mirai__progress_write(fraction, text, &frame.segment);
     if (status == MIRAI_OK) status = mirai__control_send(daemon, &frame);
     mirai__frame_fini(&frame);
     mirai__free(text);
@@ -82,7 +73,8 @@ mirai_status mirai_job_progress(mirai_job *job, double fraction, const char *tex
     char *copy = NULL;
     if (text != NULL) {
         size_t size = strlen(text);
-        copy = mirai__strndup(text, size > TEXT_MOST ? mirai__utf8_cut(text, TEXT_MOST) : size);
+        if (size > MIRAI__PROGRESS_TEXT_MOST) size = mirai__utf8_cut(text, MIRAI__PROGRESS_TEXT_MOST);
+        copy = mirai__strndup(text, size);
         if (copy == NULL) return MIRAI_E_NOMEM;
     }
     mirai_daemon *daemon = job->daemon;

@@ -14,6 +14,7 @@
 #include "gather.h"
 #include "message.h"
 #include "notify.h"
+#include "partial.h"
 #include "queue.h"
 
 static _Atomic uint64_t last_task_id;
@@ -65,6 +66,7 @@ void mirai__task_drop(mirai_task *task)
     mirai__segment_release(task->request);
     mirai__segment_release(task->result);
     mirai__cause_free(task->cause);
+    mirai__partials_free(task->partials);
     mirai_value_release(task->value);
     mirai__engine_release(task->pool);
     mirai__free(task);

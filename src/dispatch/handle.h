@@ -40,7 +40,10 @@ struct mirai_task {
     mirai__list watches;     /* of those who wait for several (gather.h) */
     _Atomic(struct mirai_queue *) queue; /* that it is in (queue.h); set under the pool's lock */
     mirai__list queued;      /* in that queue, guarded by the queue's lock */
-    mirai__list callback;    /* in pool->callbacks */
+    mirai__list callback;    /* in pool->callbacks, or among those that mirai_pool_process() is at */
+    bool resolved_due;       /* on_resolved is to be called */
+    bool delivering;         /* a thread is calling the callbacks, and looks again */
+    struct mirai__partials *partials; /* owned; NULL: it has said nothing, and no callback waits for that */
     mirai_resolved_fn on_resolved;
     void *user;
     mirai_value *value;  /* decoded; constant once set */

@@ -10,6 +10,7 @@
 
 #include "detail.h"
 #include "events.h"
+#include "partial.h"
 
 static bool is_due(const mirai_pool *pool)
 {
@@ -35,17 +36,29 @@ static void unring(mirai_pool *pool)
     (void)got;
 }
 
+/* Have the task's callbacks called; once, however much is due. Whoever is at it looks again. */
+static void enqueue(mirai_pool *pool, mirai_task *task)
+{
+    if (task->delivering || !mirai__list_is_empty(&task->callback)) return;
+    atomic_fetch_add_explicit(&task->references, 1, memory_order_relaxed);
+    mirai__list_append(&pool->callbacks, &task->callback);
+    mirai__notify_ring(pool);
+}
+
 void mirai__notify_resolved(mirai_pool *pool, mirai_task *task)
 {
     if (task->on_resolved != NULL) {
-        atomic_fetch_add_explicit(&task->references, 1, memory_order_relaxed);
-        mirai__list_append(&pool->callbacks, &task->callback);
+        task->resolved_due = true;
+        enqueue(pool, task);
     } else if (pool->event_fd >= 0) {
         pool->plain_events++;
-    } else {
-        return;
+        mirai__notify_ring(pool);
     }
-    mirai__notify_ring(pool);
+}
+
+void mirai__notify_said(mirai_pool *pool, mirai_task *task)
+{
+    enqueue(pool, task);
 }
 
 mirai_status mirai__notify_fd(mirai_pool *pool, int *fd)
@@ -75,14 +88,42 @@ static size_t deliver(mirai_pool *pool)
     return count;
 }
 
+/* Lock held. */
+static bool take_resolved(mirai_task *task)
+{
+    bool due = task->resolved_due;
+    task->resolved_due = false;
+    return due;
+}
+
+/* Call what is due for a task, in order, until nothing is; the lock is dropped meanwhile. */
+static size_t call_back(mirai_pool *pool, mirai_task *task)
+{
+    size_t count = 0;
+    task->delivering = true;
+    for (;;) {
+        bool said = mirai__partials_due(task);
+        if (!said && !take_resolved(task)) break;
+        (void)pthread_mutex_unlock(&pool->lock);
+        if (said) {
+            count += mirai__partials_deliver(task);
+        } else {
+            task->on_resolved(task, task->user);
+            count++;
+        }
+        (void)pthread_mutex_lock(&pool->lock);
+    }
+    task->delivering = false;
+    return count;
+}
+
 size_t mirai__notify_process(mirai_pool *pool)
 {
-    mirai__list due;
+    mirai__list due, *node;
     mirai__list_init(&due);
     (void)pthread_mutex_lock(&pool->lock);
     size_t handled = (size_t)pool->plain_events;
     pool->plain_events = 0;
-    mirai__list *node;
     while ((node = mirai__list_pop(&pool->callbacks)) != NULL) mirai__list_append(&due, node);
     unring(pool);
     bool delivers = !pool->delivering && is_due(pool);
@@ -90,11 +131,15 @@ size_t mirai__notify_process(mirai_pool *pool)
     (void)pthread_mutex_unlock(&pool->lock);
 
     if (delivers) handled += deliver(pool);
+    (void)pthread_mutex_lock(&pool->lock);
     while ((node = mirai__list_pop(&due)) != NULL) {
         mirai_task *task = mirai__list_entry(node, mirai_task, callback);
-        task->on_resolved(task, task->user);
+        /* Another thread that is at it looks again before it stops; so order is kept. */
+        if (!task->delivering) handled += call_back(pool, task);
+        (void)pthread_mutex_unlock(&pool->lock);
         mirai__task_drop(task);
-        handled++;
+        (void)pthread_mutex_lock(&pool->lock);
     }
+    (void)pthread_mutex_unlock(&pool->lock);
     return handled;
 }

@@ -9,6 +9,8 @@
 
 void mirai__notify_ring(mirai_pool *pool); /* something has fallen due; lock held */
 void mirai__notify_resolved(mirai_pool *pool, mirai_task *task); /* lock held */
+/* It has partial results or progress that a callback is due for; lock held. */
+void mirai__notify_said(mirai_pool *pool, mirai_task *task);
 mirai_status mirai__notify_fd(mirai_pool *pool, int *fd);        /* lock not held */
 size_t mirai__notify_process(mirai_pool *pool);                  /* lock not held; runs callbacks */
 

@@ -12,9 +12,10 @@
 #include "everywhere.h"
 #include "handle.h"
 #include "heartbeat.h"
+#include "partial.h"
 #include "settings.h"
 
-enum { STRAYS_MAX = 16, LEAVES_IDLE = 1 /* status with which an idle daemon leaves */ };
+enum { STRAYS_MAX = 16, TAKEN_EVERY = 16, LEAVES_IDLE = 1 /* status with which an idle daemon leaves */ };
 
 mirai__remote *mirai__remote_of(mirai__sched_daemon *daemon)
 {
@@ -129,6 +130,7 @@ static const char *on_result(mirai_pool *pool, mirai__remote *remote, mirai__fra
     mirai__events_queued(pool, had); /* to be tried again */
     remote->jobs++;
     remote->task_id = 0;
+    remote->untold = 0;
     if (task != NULL) {
         mirai__task_of(task)->result = frame->segment;
         frame->segment = NULL;
@@ -140,6 +142,29 @@ static const char *on_result(mirai_pool *pool, mirai__remote *remote, mirai__fra
         }
     }
     return NULL;
+}
+
+static void tell_taken(mirai_pool *pool, mirai__remote *remote)
+{
+    if (remote->untold == 0) return;
+    mirai__frame taken = {.kind = MIRAI__FRAME_TAKEN,
+                          .aux = remote->untold,
+                          .attempt = remote->sched.attempt,
+                          .incarnation = remote->id};
+    remote->untold = 0;
+    mirai__remote_send(pool, remote, &taken);
+}
+
+/* PROGRESS or EMIT. Those of a task that has resolved meanwhile are passed over. */
+static const char *on_said(mirai_pool *pool, mirai__remote *remote, mirai__frame *frame)
+{
+    if (frame->attempt == 0 || frame->attempt != remote->sched.attempt)
+        return ++remote->strays > STRAYS_MAX ? "it sent partial results for tasks that it did not have" : NULL;
+    mirai_task *task = remote->sched.task != NULL ? mirai__task_of(remote->sched.task) : NULL;
+    if (frame->kind == MIRAI__FRAME_PROGRESS) return mirai__partials_progress(pool, task, frame);
+    const char *fault = mirai__partials_emit(pool, task, frame);
+    if (fault == NULL && ++remote->untold >= TAKEN_EVERY) tell_taken(pool, remote);
+    return fault;
 }
 
 /* A job that is out was never begun, unless it says that it leaves that one behind. */
@@ -172,6 +197,8 @@ static const char *on_frame(mirai_pool *pool, mirai__remote *remote, mirai__fram
     if (remote->left) return "it went on after it had said that it leaves";
     switch (frame->kind) {
     case MIRAI__FRAME_RESULT: return on_result(pool, remote, frame);
+    case MIRAI__FRAME_PROGRESS:
+    case MIRAI__FRAME_EMIT: return on_said(pool, remote, frame);
     case MIRAI__FRAME_LEAVE: on_leave(pool, remote, frame); return NULL;
     default: return "it sent a frame that a daemon may not send";
     }
@@ -200,6 +227,7 @@ void mirai__remote_on_link(mirai_pool *pool, mirai__remote *remote)
     if (remote->link == NULL) return;
     const char *fault = mirai__remote_receive(pool, remote);
     if (fault == NULL) {
+        tell_taken(pool, remote);
         mirai_status status = mirai__link_flush(remote->link);
         if (status == MIRAI_OK || status == MIRAI_E_AGAIN) {
             rewatch(pool, remote);

@@ -13,6 +13,7 @@
 #include "events.h"
 #include "handle.h"
 #include "message.h"
+#include "partial.h"
 #include "request.h"
 #include "sync.h"
 
@@ -102,6 +103,10 @@ mirai_status mirai__pool_submit_stream(mirai_pool *pool, const char *function, m
     task->on_resolved = options->on_resolved;
     task->user = options->user;
     task->only_on = options->daemon;
+    if (mirai__partials_expect(task, options->on_progress, options->on_partial) != MIRAI_OK) {
+        mirai__task_drop(task);
+        return MIRAI_E_NOMEM;
+    }
     atomic_fetch_add_explicit(&task->references, 1, memory_order_relaxed); /* the scheduler's hold */
 
     mirai_status status = pool->sync ? mirai__sync_submit(pool, task, stream == NULL)
