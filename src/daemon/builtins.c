@@ -4,6 +4,7 @@
  *   mirai.sleep  waits for {"ms": int}, or an int; a cancel ends it at once
  *   mirai.exec   runs a command (exec.c)
  *   mirai.info   tells about this process
+ *   mirai.map    calls a function for each element of a chunk (each.c)
  *   module.load  loads a module by name or path
  */
 #include <pthread.h>
@@ -105,7 +106,8 @@ mirai_status mirai__builtins_register(void)
     static const mirai_module_function all[] = {
         {"mirai.echo", echo, NULL},         {"mirai.sleep", sleep_builtin, NULL},
         {"mirai.exec", mirai__exec, NULL},  {"mirai.info", info, NULL},
-        {"module.load", load_module, NULL}, {NULL, NULL, NULL},
+        {"mirai.map", mirai__each, NULL},   {"module.load", load_module, NULL},
+        {NULL, NULL, NULL},
     };
     return mirai__functions_add(all, true);
 }

@@ -31,7 +31,9 @@ mirai_value *mirai__functions_list(void);
 /* Names of all loaded modules: a list of strings. NULL: no memory. */
 mirai_value *mirai__modules_list(void);
 
-/* Register mirai.echo, mirai.sleep, mirai.exec, mirai.info, module.load: once per process. */
+/* mirai.map: call a function for each element of a chunk. */
+mirai_value *mirai__each(mirai_job *job, const mirai_value *args, void *context);
+/* Register mirai.echo, mirai.sleep, mirai.exec, mirai.info, mirai.map, module.load: once per process. */
 mirai_status mirai__builtins_register(void);
 /* mirai.exec: run a command. */
 mirai_value *mirai__exec(mirai_job *job, const mirai_value *args, void *context);

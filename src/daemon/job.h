@@ -63,6 +63,8 @@ mirai_status mirai__job_result(const mirai_job *job, const mirai_value *value, m
 bool mirai__job_run(mirai_job *job, mirai_status prepared, bool pull, mirai_value **result);
 /* The stream that came with the job (NULL: none did): MIRAI_OK; E_DECODE. */
 mirai_status mirai__job_take_stream(mirai_job *job, const mirai_value *stream);
+/* Whether it has a stream by now: brought along, or taken from this process's own. */
+bool mirai__job_has_stream(const mirai_job *job);
 /* The error value for a failed status of the codec, with the detail text as message. NULL: no
  * memory. */
 mirai_value *mirai__codec_error(mirai_status status, const char *otherwise);

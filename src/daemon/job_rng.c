@@ -38,6 +38,11 @@ static bool is_set(const mirai_rng *rng)
     return any != 0;
 }
 
+bool mirai__job_has_stream(const mirai_job *job)
+{
+    return is_set(&job->rng);
+}
+
 /* Under the lock. Almost any 192 bits are a valid state. */
 static mirai_status begin(void)
 {
