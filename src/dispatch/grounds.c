@@ -31,6 +31,7 @@ mirai__grounds *mirai__grounds_new(const mirai_task *task, mirai_outcome outcome
     grounds->outcome = outcome == MIRAI_OUTCOME_VALUE ? MIRAI_OUTCOME_FAILED : outcome;
     grounds->deeper = mirai__grounds_ref(task->because);
     grounds->error = error;
+    grounds->attempts = task->sched.attempts;
     grounds->label_at = task->label_at;
     memcpy(grounds->names, task->names, size);
     return grounds;
@@ -58,10 +59,7 @@ void mirai__grounds_release(mirai__grounds *grounds)
 static mirai_value *annotate(const mirai__grounds *grounds, mirai_value *error)
 {
     if (grounds->task == 0) return error;
-    error = mirai__value_with(error, "task", mirai_int((int64_t)grounds->task));
-    if (grounds->label_at != 0)
-        error = mirai__value_with(error, "label", mirai_string(grounds->names + grounds->label_at));
-    return mirai__value_with(error, "function", mirai_string(grounds->names));
+    return mirai__outcome_tell(error, grounds->task, grounds->attempts, grounds->names, grounds->label_at);
 }
 
 static mirai_value *unread(const mirai__grounds *grounds, const char *why)

@@ -17,6 +17,7 @@ typedef struct mirai__grounds {
     mirai_outcome outcome;
     struct mirai__grounds *deeper; /* owned; NULL: it failed by itself */
     mirai__segment *error;         /* owned: its error value, where it failed by itself */
+    int32_t attempts;              /* at it */
     uint32_t label_at;             /* offset of the label in names; 0: none */
     char names[];                  /* function, NUL, label, NUL */
 } mirai__grounds;

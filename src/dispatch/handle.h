@@ -69,6 +69,9 @@ mirai_status mirai__task_value(mirai_task *task, const mirai_value **out);
 mirai_value *mirai__outcome_error(const mirai_task *task, mirai_outcome outcome);
 /* Fill in what a function's error value does not know: task, label, function. Takes error. */
 mirai_value *mirai__outcome_annotate(const mirai_task *task, mirai_value *error);
+/* The same of a task that is known by its names (function, NUL, label, NUL). */
+mirai_value *mirai__outcome_tell(mirai_value *error, uint64_t task, int32_t attempts, const char *names,
+                                 uint32_t label_at);
 void mirai__cause_free(mirai__cause *cause);
 
 #endif

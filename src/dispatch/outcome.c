@@ -27,12 +27,18 @@ static mirai_value *with_number(mirai_value *error, const char *key, uint64_t nu
     return error == NULL ? NULL : mirai__value_with(error, key, mirai_int((int64_t)number));
 }
 
+mirai_value *mirai__outcome_tell(mirai_value *error, uint64_t task, int32_t attempts, const char *names,
+                                 uint32_t label_at)
+{
+    error = with_number(error, "attempt", (uint64_t)attempts);
+    error = with_number(error, "task", task);
+    if (label_at != 0) error = with_text(error, "label", names + label_at);
+    return with_text(error, "function", names);
+}
+
 mirai_value *mirai__outcome_annotate(const mirai_task *task, mirai_value *error)
 {
-    error = with_number(error, "attempt", (uint64_t)task->sched.attempts);
-    error = with_number(error, "task", task->id);
-    if (task->label_at != 0) error = with_text(error, "label", task->names + task->label_at);
-    return with_text(error, "function", task->names);
+    return mirai__outcome_tell(error, task->id, task->sched.attempts, task->names, task->label_at);
 }
 
 /* Whether we ended the daemon ourselves, so that its signal says nothing. */
