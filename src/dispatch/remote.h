@@ -44,7 +44,6 @@ typedef struct mirai__remote {
     uint32_t strays;   /* results that matched no attempt, and answers to no ping */
     mirai__list busy;  /* in pool->busy while it has an attempt */
     mirai__pulse pulse;
-    uint32_t strays;   /* results and partial results that matched no attempt */
     int32_t untold;    /* partial results of the present attempt for which TAKEN is still to be sent */
     uint64_t jobs;     /* results received */
     int64_t started;   /* now_ms */
