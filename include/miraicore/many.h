@@ -133,7 +133,11 @@ typedef mirai_value *(*mirai_source_fn)(size_t index, void *user);
 /** What to map over. */
 enum {
     MIRAI_MAP_ITEMS = 1,    /**< items of a list, or values of a dict (the result is a dict then) */
-    MIRAI_MAP_ROWS = 2,     /**< rows of an array: views along its first dimension, each an argument */
+    /**
+     * Rows of an array: views along its first dimension. Of an array of rank 1: its numbers, as a bool, an int or a
+     * float; as arrays of rank 0 where the dtype is uint64, float16, bfloat16 or complex.
+     */
+    MIRAI_MAP_ROWS = 2,
     MIRAI_MAP_GENERATOR = 3, /**< what mirai_map_options.source gives, asked for as room comes up */
     MIRAI_MAP_FORCE_INT32 = INT32_MAX
 };
@@ -151,11 +155,18 @@ typedef struct mirai_map_options {
     mirai_source_fn source;
     /** Handed to source. */
     void *user;
-    /** Options of its tasks; borrowed for the call. on_resolved, on_progress and on_partial must be NULL. */
+    /**
+     * Options of its tasks, each of which is a chunk of elements; borrowed for the call. on_resolved, on_progress and
+     * on_partial must be NULL; `user` is not used. With MIRAI_RETRY_FAILED each element is a task.
+     */
     const mirai_submit_options *submit;
-    /** Elements per task; 0: chosen from the number of elements and daemons. */
+    /**
+     * Elements per task; 0: chosen from the number of elements and daemons. A task of one element is a plain call. In
+     * one of several the function is called by the daemon's library: it must be registered there (a
+     * binding that pulls its jobs asks for chunks of 1).
+     */
     size_t chunk;
-    /** Tasks out at a time; 0: 4 for each daemon, at least 16. */
+    /** Tasks out at a time, and so many again that have resolved and are not read; 0: 4 for each daemon, at least 16. */
     size_t window;
     /** One of MIRAI_MAP_*; 0: MIRAI_MAP_ITEMS. */
     int32_t over;
@@ -163,8 +174,10 @@ typedef struct mirai_map_options {
     int32_t unordered;
     /** 1: the first error, in order of completion, cancels the rest. */
     int32_t stop;
-    /** 1: mirai_map_collect() joins what is returned: lists to one list, arrays along their first dimension,
-     * scalars of one type to an array; mixed types are an error. */
+    /**
+     * 1: mirai_map_collect() joins what is returned: lists to one list, arrays along their first dimension, bools, ints
+     * or floats to an array, all else of one type to a list; mixed types are an error.
+     */
     int32_t flatten;
     /** 1: a progress bar on stderr, or lines where that is no terminal. */
     int32_t progress;
@@ -179,7 +192,9 @@ typedef struct mirai_map_options {
     }
 
 /**
- * Call a function for each element. The elements' random streams are those of (the pool's seed, the map's
+ * Call a function for each element. One that fails harms no other: its result is an error value, with the
+ * element's index as field "element". What befalls a task (a lost daemon, a time-out) befalls all elements in it.
+ * The elements' random streams are those of (the pool's seed, the map's
  * number in the pool, the element's index), whatever the chunks.
  * @param pool      borrowed until the map is released.
  * @param[out] out  owned, release with mirai_map_release().

@@ -17,15 +17,6 @@ static mirai_status check_task(const mirai_task *task)
     return task != NULL ? MIRAI_OK : mirai__fail(MIRAI_E_INVALID, "the task is NULL");
 }
 
-static int32_t state_of(const mirai_task *task)
-{
-    pthread_mutex_t *lock = &task->pool->lock;
-    (void)pthread_mutex_lock(lock);
-    int32_t state = task->sched.state;
-    (void)pthread_mutex_unlock(lock);
-    return state;
-}
-
 mirai_task *mirai_task_ref(mirai_task *task)
 {
     if (task != NULL) atomic_fetch_add_explicit(&task->references, 1, memory_order_relaxed);
@@ -57,7 +48,7 @@ mirai_status mirai_task_wait(mirai_task *task, int64_t timeout_ms)
 int32_t mirai_task_state(const mirai_task *task)
 {
     if (mirai__forked() || task == NULL) return 0;
-    return state_of(task);
+    return mirai__task_state(task);
 }
 
 mirai_status mirai_task_result(mirai_task *task, const mirai_value **out)
@@ -65,7 +56,7 @@ mirai_status mirai_task_result(mirai_task *task, const mirai_value **out)
     MIRAI_TRY(mirai__enter());
     MIRAI_TRY(check_task(task));
     if (out == NULL) return mirai__fail(MIRAI_E_INVALID, "out is NULL");
-    if (state_of(task) != MIRAI_TASK_RESOLVED) return mirai__fail(MIRAI_E_AGAIN, "the task has not resolved");
+    if (mirai__task_state(task) != MIRAI_TASK_RESOLVED) return mirai__fail(MIRAI_E_AGAIN, "the task has not resolved");
     return mirai__task_value(task, out);
 }
 
@@ -83,13 +74,7 @@ mirai_status mirai_task_cancel(mirai_task *task, int32_t *outcome)
 {
     MIRAI_TRY(mirai__enter());
     MIRAI_TRY(check_task(task));
-    mirai_pool *pool = task->pool;
-    (void)pthread_mutex_lock(&pool->lock);
-    int32_t what = mirai__sched_cancel(&pool->sched, &task->sched, mirai__now_ms());
-    mirai__engine_commands(pool);
-    mirai__driver_notify(pool); /* it may have been the last that a closing thread waits for */
-    mirai__engine_rearm(pool);
-    (void)pthread_mutex_unlock(&pool->lock);
+    int32_t what = mirai__task_cancel(task);
     if (outcome != NULL) *outcome = what;
     return MIRAI_OK;
 }

@@ -11,7 +11,7 @@
 #include "message.h"
 
 /* Deeper than this a result is encoded by itself; deeper than the second number it can be no part of a list. */
-enum { DEPTH_PLAIN = 100, DEPTH_MOST = 480 };
+enum { DEPTH_PLAIN = 100, DEPTH_MOST = 240 };
 
 void mirai__chunk_results_init(mirai__chunk_results *results, size_t capacity)
 {

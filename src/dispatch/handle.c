@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "clock.h"
 #include "detail.h"
 #include "driver.h"
 #include "events.h"
@@ -93,6 +94,27 @@ mirai__segment *mirai__task_segment(mirai_task *task)
     mirai__segment *segment = mirai__segment_ref(task->result);
     (void)pthread_mutex_unlock(&decode_lock);
     return segment;
+}
+
+int32_t mirai__task_state(const mirai_task *task)
+{
+    pthread_mutex_t *lock = &task->pool->lock;
+    (void)pthread_mutex_lock(lock);
+    int32_t state = task->sched.state;
+    (void)pthread_mutex_unlock(lock);
+    return state;
+}
+
+int32_t mirai__task_cancel(mirai_task *task)
+{
+    mirai_pool *pool = task->pool;
+    (void)pthread_mutex_lock(&pool->lock);
+    int32_t what = mirai__sched_cancel(&pool->sched, &task->sched, mirai__now_ms());
+    mirai__engine_commands(pool);
+    mirai__driver_notify(pool); /* it may have been the last that a closing thread waits for */
+    mirai__engine_rearm(pool);
+    (void)pthread_mutex_unlock(&pool->lock);
+    return what;
 }
 
 /* ---- decoding -------------------------------------------------------------------------------- */

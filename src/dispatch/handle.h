@@ -62,6 +62,9 @@ void mirai__task_drop(mirai_task *task); /* one reference less; the lock may be 
 void mirai__task_resolved(mirai_pool *pool, mirai_task *task);
 /* Its result as it came, counted; NULL: none, or it was decoded. */
 mirai__segment *mirai__task_segment(mirai_task *task);
+/* MIRAI_TASK_*; MIRAI_CANCEL_*. Lock not held. */
+int32_t mirai__task_state(const mirai_task *task);
+int32_t mirai__task_cancel(mirai_task *task);
 /* The value, decoded now if need be. Lock not held. */
 mirai_status mirai__task_value(mirai_task *task, const mirai_value **out);
 

@@ -254,6 +254,18 @@ mirai_status mirai__queue_next(mirai_queue *queue, mirai_task **out, int64_t dea
     return status;
 }
 
+mirai_task *mirai__queue_poll(mirai_queue *queue)
+{
+    visit self = {.queue = queue};
+    (void)pthread_mutex_lock(&queue->lock);
+    queue->inside++;
+    (void)take(&self);
+    queue->inside--;
+    (void)pthread_mutex_unlock(&queue->lock);
+    if (self.was_last) wake_all(queue);
+    return self.task;
+}
+
 size_t mirai__queue_size(const mirai_queue *queue)
 {
     pthread_mutex_t *lock = (pthread_mutex_t *)&queue->lock;

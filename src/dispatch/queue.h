@@ -18,6 +18,8 @@ mirai_status mirai__queue_new(mirai_queue **out);
 mirai_status mirai__queue_add(mirai_queue *queue, mirai_task *task); /* E_STATE */
 /* MIRAI_OK, E_NOT_FOUND, E_TIMEDOUT, E_INTERRUPTED, E_NOMEM. */
 mirai_status mirai__queue_next(mirai_queue *queue, mirai_task **out, int64_t deadline);
+/* What is ready, without waiting, driving or saying why not: NULL: nothing is. Owned. */
+mirai_task *mirai__queue_poll(mirai_queue *queue);
 size_t mirai__queue_size(const mirai_queue *queue);
 void mirai__queue_release(mirai_queue *queue);
 /* A task has resolved: hand it to its queue, if it is in one. Pool's lock held. */

@@ -23,6 +23,13 @@ static mirai_value *same_error(const mirai_value *error, const char *function)
     return mirai__value_with(mirai_value_ref(error), "function", mirai_string(function));
 }
 
+/* The error of one element, with what its daemon did not say. */
+static mirai_value *element_error(const mirai__chunk *chunk, size_t offset, const char *function, mirai_value *error)
+{
+    error = mirai__value_with(error, "function", mirai_string(function));
+    return mirai__value_with(error, "element", mirai_int((int64_t)(chunk->first + offset)));
+}
+
 mirai_status mirai__chunk_settle(mirai__chunk *chunk, const char *function)
 {
     const mirai_value *result = NULL;
@@ -30,6 +37,8 @@ mirai_status mirai__chunk_settle(mirai__chunk *chunk, const char *function)
     chunk->form = MIRAI__CHUNK_SAME;
     if (mirai_value_is_error(result) && chunk->count > 1)
         chunk->result = same_error(result, function);
+    else if (mirai_value_is_error(result))
+        chunk->result = element_error(chunk, 0, function, mirai_value_ref(result));
     else if (chunk->count == 1)
         chunk->result = mirai_value_ref(result);
     else if (is_packed(result, chunk->count) ||
@@ -40,13 +49,6 @@ mirai_status mirai__chunk_settle(mirai__chunk *chunk, const char *function)
         chunk->result = mirai_error("decode_error", MIRAI_E_DECODE, "the daemon did not give %zu results", chunk->count);
     }
     return chunk->result != NULL ? MIRAI_OK : MIRAI_E_NOMEM;
-}
-
-/* The error of one element, with what its daemon did not say. */
-static mirai_value *element_error(const mirai__chunk *chunk, size_t offset, const char *function, mirai_value *error)
-{
-    error = mirai__value_with(error, "function", mirai_string(function));
-    return mirai__value_with(error, "element", mirai_int((int64_t)(chunk->first + offset)));
 }
 
 mirai_value *mirai__chunk_item(const mirai__chunk *chunk, size_t offset, const char *function)

@@ -50,6 +50,7 @@ static void generate(mirai__elements *elements)
     elements->ended = true;
     const char *why = mirai_error_detail();
     if (*why == '\0') return;
+    elements->failed = true;
     elements->failure = mirai__format("the source failed at element %zu: %s", elements->total, why);
 }
 

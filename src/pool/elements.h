@@ -18,7 +18,8 @@ typedef struct mirai__elements {
     mirai_value **held;  /* of a generator: those from `next` on that it has given */
     size_t held_count, held_capacity;
     bool ended;          /* of a generator: it gives no more; all others know their end */
-    char *failure;       /* why it ended, when it failed; owned */
+    bool failed;         /* that was its end */
+    char *failure;       /* and why; owned; NULL: no memory to tell */
 } mirai__elements;
 
 /* Takes values, also on failure. E_TYPE. */

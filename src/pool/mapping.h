@@ -60,7 +60,6 @@ struct mirai_map {
     size_t out;           /* chunks with a task that is not settled */
     size_t done;          /* elements in settled chunks, read or not */
     size_t known;         /* elements.total, for others than the reader */
-    bool cancelled;
     mirai_outcome rest;   /* why what has not been sent will not be; 0 while it will */
 
     bool has_error;       /* the first in order of completion, while they are looked for */
@@ -69,22 +68,26 @@ struct mirai_map {
 };
 
 /* Arguments have been checked; takes elements and options->constants, also on failure. No lock held. */
-mirai_status mirai__map_start(mirai_pool *pool, const char *function, mirai_value *elements,
+mirai_status mirai__mapping_start(mirai_pool *pool, const char *function, mirai_value *elements,
                               const mirai_map_options *options, const mirai_submit_options *submit, mirai_map **out);
-mirai_status mirai__map_next(mirai_map *map, size_t *index, mirai_value **out, int64_t deadline);
-mirai_status mirai__map_collect(mirai_map *map, mirai_value **out, int64_t deadline);
-void mirai__map_counts(mirai_map *map, size_t *done, size_t *total);
-void mirai__map_cancel(mirai_map *map);
-void mirai__map_release(mirai_map *map);
+mirai_status mirai__mapping_next(mirai_map *map, size_t *index, mirai_value **out, int64_t deadline);
+mirai_status mirai__mapping_collect(mirai_map *map, mirai_value **out, int64_t deadline);
+void mirai__mapping_counts(mirai_map *map, size_t *done, size_t *total);
+void mirai__mapping_cancel(mirai_map *map);
+void mirai__mapping_release(mirai_map *map);
 
 /* ---- within the map's files ---- */
 
 /* Send what there is room for, take in what has resolved; wait for a resolution until the deadline, if nothing has. E_CLOSED:
  * nothing is out, and nothing will be. */
-mirai_status mirai__map_advance(mirai_map *map, int64_t deadline);
+mirai_status mirai__mapping_advance(mirai_map *map, int64_t deadline);
+/* Send what there is room for. */
+mirai_status mirai__mapping_fill(mirai_map *map);
+/* Nothing is left to be sent. */
+bool mirai__mapping_is_sent(const mirai_map *map);
 /* Look for an error among what has been settled and not read: the first in order of completion. E_NOMEM. */
-mirai_status mirai__map_find_error(mirai_map *map);
-void mirai__map_drop_chunk(mirai_map *map, mirai__chunk *chunk); /* it has been read */
+mirai_status mirai__mapping_find_error(mirai_map *map);
+void mirai__mapping_drop_chunk(mirai_map *map, mirai__chunk *chunk); /* it has been read */
 
 /* Result of the task of a chunk, decoded, into the chunk. E_NOMEM. (chunk.c) */
 mirai_status mirai__chunk_settle(mirai__chunk *chunk, const char *function);

@@ -52,6 +52,24 @@ FIELD(mirai_pool_options, grace_ms, 24, 8);
 FIELD(mirai_pool_options, output, 32, 4);
 FIELD(mirai_pool_options, reserved, 36, 4);
 
+SIZE(mirai_map_options, 80);
+FIELD(mirai_map_options, struct_size, 0, 8);
+FIELD(mirai_map_options, constants, 8, 8);
+FIELD(mirai_map_options, source, 16, 8);
+FIELD(mirai_map_options, user, 24, 8);
+FIELD(mirai_map_options, submit, 32, 8);
+FIELD(mirai_map_options, chunk, 40, 8);
+FIELD(mirai_map_options, window, 48, 8);
+FIELD(mirai_map_options, over, 56, 4);
+FIELD(mirai_map_options, unordered, 60, 4);
+FIELD(mirai_map_options, stop, 64, 4);
+FIELD(mirai_map_options, flatten, 68, 4);
+FIELD(mirai_map_options, progress, 72, 4);
+FIELD(mirai_map_options, reserved, 76, 4);
+SAME(MIRAI_MAP_ITEMS, 1);
+SAME(MIRAI_MAP_ROWS, 2);
+SAME(MIRAI_MAP_GENERATOR, 3);
+
 SIZE(mirai_everywhere_options, 24);
 FIELD(mirai_everywhere_options, struct_size, 0, 8);
 FIELD(mirai_everywhere_options, timeout_ms, 8, 8);

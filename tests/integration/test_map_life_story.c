@@ -1,0 +1,336 @@
+/*
+ * Map over time: generators, in bounded memory; polling, cancels, interrupts and releases while it runs, and what becomes
+ * of it when its pool closes.
+ */
+#include "story.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int open_two(void **state)
+{
+    *state = story_open(2);
+    return 0;
+}
+
+static int close_pool(void **state)
+{
+    story_close(*state);
+    return 0;
+}
+
+/* ---- functions ------------------------------------------------------------------------------- */
+
+static mirai_value *draw(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)context;
+    mirai_rng *rng = mirai_job_rng(job);
+    double number = 0;
+    for (int64_t i = mirai_value_int_or(args, 0) % 3; i >= 0; i--) number = mirai_rng_uniform(rng);
+    return mirai_float(number);
+}
+
+/* Kills its daemon at 40, else gives n. */
+static mirai_value *deadly(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)job, (void)context;
+    if (mirai_value_int_or(args, 0) == 40) (void)raise(SIGKILL);
+    return mirai_value_ref(args);
+}
+
+static mirai_status setup(void)
+{
+    MIRAI_TRY(mirai_function_register("draw", draw, NULL));
+    MIRAI_TRY(mirai_function_register("deadly", deadly, NULL));
+    return story_setup();
+}
+
+/* ---- helpers --------------------------------------------------------------------------------- */
+
+static mirai_value *range(int64_t count)
+{
+    mirai_value **items = calloc((size_t)count + 1, sizeof *items);
+    for (int64_t i = 0; i < count; i++) items[i] = mirai_int(i);
+    mirai_value *list = mirai_list(items, (size_t)count);
+    free(items);
+    return list;
+}
+
+static mirai_map *start(mirai_pool *pool, const char *function, mirai_value *elements,
+                        const mirai_map_options *options)
+{
+    mirai_map *map = NULL;
+    story_assert_ok(mirai_map_start(pool, &map, function, elements, options));
+    assert_non_null(map);
+    return map;
+}
+
+static mirai_value *collect(mirai_map *map)
+{
+    mirai_value *all = NULL;
+    story_assert_ok(mirai_map_collect(map, STORY_PATIENCE, &all));
+    assert_non_null(all);
+    mirai_map_release(map);
+    return all;
+}
+
+static uint32_t seed = 12345;
+
+static size_t any(size_t below)
+{
+    seed = seed * 1664525u + 1013904223u;
+    return (seed >> 8) % below;
+}
+
+static mirai_map_options any_options(void)
+{
+    mirai_map_options options = MIRAI_MAP_OPTIONS_INIT;
+    options.chunk = any(3) == 0 ? 0 : 1 + any(40);
+    options.window = any(3) == 0 ? 0 : 1 + any(6);
+    options.unordered = (int32_t)any(2);
+    return options;
+}
+
+static mirai_value *count_to(size_t index, void *user)
+{
+    return index < *(size_t *)user ? mirai_int((int64_t)index) : NULL;
+}
+
+static void read_echoes(mirai_map *map, size_t count, bool ordered)
+{
+    for (size_t n = 0; n < count; n++) {
+        size_t index = SIZE_MAX;
+        mirai_value *value = NULL;
+        story_assert_ok(mirai_map_next(map, &index, &value, STORY_PATIENCE));
+        if (ordered) assert_int_equal(index, n);
+        assert_int_equal(mirai_value_int_or(value, -1), index);
+        mirai_value_release(value);
+    }
+}
+
+/* ---- chunks that matter, and daemons that die ---------------------------------------------- */
+
+static void test_map__streams_do_not_depend_on_chunks(void **state)
+{
+    (void)state;
+    mirai_value *first[2] = {NULL, NULL};
+    for (size_t chunk = 1; chunk < 40; chunk = chunk * 2 + 1) {
+        mirai_pool_options options = MIRAI_POOL_OPTIONS_INIT;
+        options.seeded = 1, options.seed = 42;
+        mirai_pool *pool = story_open_with(chunk % 2 == 0 ? 1 : 2, &options);
+        for (size_t number = 0; number < 2; number++) { /* the second map of a pool has other streams */
+            mirai_map_options map = MIRAI_MAP_OPTIONS_INIT;
+            map.chunk = chunk;
+            mirai_task_release(story_submit(pool, "draw", mirai_int(1))); /* other tasks have nothing to do with it */
+            mirai_value *all = collect(start(pool, "draw", range(60), &map));
+            if (first[number] == NULL) first[number] = mirai_value_ref(all);
+            assert_true(mirai_value_equal(all, first[number]));
+            mirai_value_release(all);
+        }
+        story_close(pool);
+    }
+    for (size_t i = 0; i < 60; i++)
+        for (size_t j = 0; j < i; j++)
+            assert_false(mirai_value_equal(mirai_value_item(first[0], i), mirai_value_item(first[0], j)));
+    assert_false(mirai_value_equal(first[0], first[1]));
+    mirai_value_release(first[0]);
+    mirai_value_release(first[1]);
+}
+
+static void test_map__daemon_dies_in_it(void **state)
+{
+    mirai_map_options options = MIRAI_MAP_OPTIONS_INIT;
+    for (options.chunk = 1; options.chunk < 9; options.chunk += 3) {
+        mirai_value *all = collect(start(*state, "deadly", range(100), &options));
+        size_t first = 40 / options.chunk * options.chunk;
+        for (size_t i = 0; i < 100; i++) {
+            const mirai_value *one = mirai_value_item(all, i);
+            if (i >= first && i < first + options.chunk)
+                assert_int_equal(mirai_value_error_code(one), MIRAI_OUTCOME_LOST);
+            else
+                assert_int_equal(mirai_value_int_or(one, -1), i);
+        }
+        mirai_value_release(all);
+    }
+}
+
+/* ---- generators ------------------------------------------------------------------------------ */
+
+static mirai_value *fail_at(size_t index, void *user)
+{
+    if (index < *(size_t *)user) return mirai_int((int64_t)index);
+    (void)mirai_error_set(MIRAI_E_NOENT, "the well is dry");
+    return NULL;
+}
+
+static void test_map__source_fails(void **state)
+{
+    for (size_t end = 0; end < 90; end += 29) {
+        mirai_map_options options = any_options();
+        options.over = MIRAI_MAP_GENERATOR, options.source = fail_at, options.user = &end;
+        mirai_value *value = NULL;
+        char text[64];
+        (void)snprintf(text, sizeof text, "the source failed at element %zu: the well is dry", end);
+        mirai_map *map = start(*state, "echo", NULL, &options);
+        read_echoes(map, end, !options.unordered);
+        for (int i = 0; i < 2; i++) {
+            assert_int_equal(mirai_map_next(map, NULL, &value, STORY_PATIENCE), MIRAI_E_USER);
+            assert_string_equal(mirai_error_detail(), text);
+        }
+        assert_int_equal(mirai_map_collect(map, STORY_PATIENCE, &value), MIRAI_E_USER);
+        assert_null(value);
+        mirai_map_release(map);
+    }
+}
+
+static void test_map__million_in_bounded_memory(void **state)
+{
+    size_t count = story_in_valgrind() ? 5000 : 1000000, far = 0;
+    mirai_map_options options = MIRAI_MAP_OPTIONS_INIT;
+    options.over = MIRAI_MAP_GENERATOR, options.source = count_to, options.user = &count;
+    mirai_map *map = start(*state, "echo", NULL, &options);
+    int64_t before = 0;
+    for (size_t i = 0; i < count; i++) {
+        mirai_value *value = NULL;
+        size_t total = 0;
+        story_assert_ok(mirai_map_next(map, NULL, &value, STORY_PATIENCE));
+        if (mirai_value_int_or(value, -1) != (int64_t)i) fail_msg("element %zu", i);
+        mirai_value_release(value);
+        if (i % 1024 != 0) continue;
+        story_assert_ok(mirai_map_counts(map, NULL, &total));
+        if (total - i > far) far = total - i; /* given by the source, and not read */
+        if (i / 1024 == 100) before = story_rss_kib();
+    }
+    assert_true(far <= 3 * 16 * 1024);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    if (!story_in_valgrind()) assert_true(story_rss_kib() - before < 20 * 1024);
+#else
+    (void)before;
+#endif
+    mirai_map_release(map);
+}
+
+/* ---- time, cancels, other threads ------------------------------------------------------------ */
+
+static void test_map__polls_and_goes_on(void **state)
+{
+    mirai_map_options options = MIRAI_MAP_OPTIONS_INIT;
+    for (int round = 0; round < 3; round++) {
+        options.chunk = (size_t)round;
+        mirai_map *map = start(*state, "nap", range(12), &options);
+        mirai_value *all = NULL;
+        mirai_status status;
+        size_t tries = 0;
+        while ((status = mirai_map_collect(map, round, &all)) == MIRAI_E_TIMEDOUT) tries++;
+        assert_int_equal(status, MIRAI_OK);
+        assert_true(tries > 0);
+        assert_int_equal(mirai_value_count(all), 12);
+        mirai_value_release(all);
+        mirai_map_release(map);
+
+        map = start(*state, "nap", range(12), &options);
+        for (size_t read = 0; read < 12;) {
+            status = mirai_map_next(map, NULL, &all, 0);
+            if (status == MIRAI_OK) mirai_value_release(all), read++;
+            else assert_int_equal(status, MIRAI_E_TIMEDOUT);
+        }
+        mirai_map_release(map);
+    }
+}
+
+static void *cancel_soon(void *map)
+{
+    size_t done = 0;
+    while (done < 20 && mirai_map_counts(map, &done, NULL) == MIRAI_OK) story_sleep_ms(1);
+    return mirai_map_cancel(map) == MIRAI_OK ? NULL : map;
+}
+
+static void test_map__is_cancelled_by_another_thread(void **state)
+{
+    for (size_t chunk = 1; chunk < 8; chunk += 3) {
+        mirai_map_options options = MIRAI_MAP_OPTIONS_INIT;
+        options.chunk = chunk;
+        mirai_value *tens[2000];
+        for (size_t i = 0; i < 2000; i++) tens[i] = mirai_int(2);
+        mirai_map *map = start(*state, "nap", mirai_list(tens, 2000), &options);
+        pthread_t thread;
+        assert_int_equal(pthread_create(&thread, NULL, cancel_soon, map), 0);
+        mirai_value *all = NULL;
+        mirai_status status = mirai_map_collect(map, STORY_PATIENCE, &all);
+        void *failed = map;
+        (void)pthread_join(thread, &failed);
+        assert_null(failed);
+        assert_int_equal(status, MIRAI_OK);
+        size_t cancelled = 0;
+        for (size_t i = 0; i < 2000; i++)
+            cancelled += mirai_value_error_code(mirai_value_item(all, i)) == MIRAI_OUTCOME_CANCELLED;
+        assert_true(cancelled > 1000 && cancelled < 1990);
+        mirai_value_release(all);
+        mirai_map_release(map);
+    }
+}
+
+static void test_map__released_while_it_runs(void **state)
+{
+    for (int round = 0; round < 20; round++) {
+        mirai_map_options options = any_options();
+        mirai_map *map = start(*state, "echo", range(500), &options);
+        mirai_value *value = NULL;
+        for (int i = 0; i < round; i++) {
+            story_assert_ok(mirai_map_next(map, NULL, &value, STORY_PATIENCE));
+            mirai_value_release(value);
+        }
+        mirai_map_release(map);
+    }
+    assert_int_equal(story_number(*state, "echo", mirai_int(3)), 3);
+}
+
+static void test_map__outlasted_by_nothing_when_the_pool_closes(void **state)
+{
+    (void)state;
+    mirai_pool *pool = story_open(1);
+    mirai_map_options options = MIRAI_MAP_OPTIONS_INIT;
+    options.window = 2;
+    mirai_map *map = start(pool, "obey", range(10), &options);
+    story_close(pool);
+    for (size_t i = 0; i < 10; i++) {
+        mirai_value *value = NULL;
+        story_assert_ok(mirai_map_next(map, NULL, &value, 0));
+        assert_int_equal(mirai_value_error_code(value), MIRAI_OUTCOME_CLOSED);
+        mirai_value_release(value);
+    }
+    mirai_map_release(map);
+}
+
+static void test_map__is_interrupted(void **state)
+{
+    mirai_map *map = start(*state, "obey", range(3), NULL);
+    mirai_value *value = NULL;
+    mirai_pool_interrupt(*state);
+    assert_int_equal(mirai_map_next(map, NULL, &value, STORY_PATIENCE), MIRAI_E_INTERRUPTED);
+    mirai_pool_interrupt(*state);
+    assert_int_equal(mirai_map_collect(map, STORY_PATIENCE, &value), MIRAI_E_INTERRUPTED);
+    mirai_map_release(map);
+}
+
+int main(int argc, char **argv)
+{
+    if (mirai_main(argc, argv, setup) != MIRAI_OK) return 1;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_map__daemon_dies_in_it),
+        cmocka_unit_test(test_map__streams_do_not_depend_on_chunks),
+        cmocka_unit_test(test_map__source_fails),
+        cmocka_unit_test(test_map__million_in_bounded_memory),
+        cmocka_unit_test(test_map__polls_and_goes_on),
+        cmocka_unit_test(test_map__is_cancelled_by_another_thread),
+        cmocka_unit_test(test_map__released_while_it_runs),
+        cmocka_unit_test(test_map__outlasted_by_nothing_when_the_pool_closes),
+        cmocka_unit_test(test_map__is_interrupted),
+    };
+    int failed = cmocka_run_group_tests(tests, open_two, close_pool);
+    story_remove_files();
+    return failed;
+}
