@@ -13,7 +13,7 @@ packages_of()
     build) echo gcc libc6-dev cmake make libnng-dev libzstd-dev ;;
     torch) echo g++ libtorch-dev ;;
     data) echo dataset-fashion-mnist gzip ;;
-    test) echo g++ libcmocka-dev pkg-config pmccabe universal-ctags python3 abigail-tools \
+    test) echo g++ libcmocka-dev libuv1-dev pkg-config pmccabe universal-ctags python3 abigail-tools \
         binutils ;;
     valgrind) echo valgrind libc6-dbg ;;
     clang) echo clang libclang-rt-14-dev ;;
