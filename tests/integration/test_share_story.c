@@ -6,7 +6,9 @@
  */
 #include "story.h"
 
+#include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -81,6 +83,17 @@ static mirai_value *counts(mirai_job *job, const mirai_value *args, void *contex
                          MIRAI_END);
 }
 
+/* Dies, but only where the file "path" does not exist, which it makes; else the size of the blob. */
+static mirai_value *die_once(mirai_job *job, const mirai_value *args, void *context)
+{
+    const char *path = mirai_value_string(mirai_value_get(args, "path"));
+    if (path != NULL && access(path, F_OK) == 0) return blob_size(job, args, context);
+    FILE *file = path != NULL ? fopen(path, "we") : NULL;
+    if (file != NULL) (void)fclose(file);
+    (void)raise(SIGKILL);
+    return NULL;
+}
+
 /* Keep the size of a blob, for blob_known(). */
 static int64_t known = -1;
 
@@ -109,6 +122,7 @@ static mirai_status setup(void)
     MIRAI_TRY(mirai_function_register("blob_size", blob_size, NULL));
     MIRAI_TRY(mirai_function_register("address", address, NULL));
     MIRAI_TRY(mirai_function_register("counts", counts, NULL));
+    MIRAI_TRY(mirai_function_register("die_once", die_once, NULL));
     MIRAI_TRY(mirai_function_register("know", know, NULL));
     return mirai_function_register("blob_known", blob_known, NULL);
 }
@@ -267,6 +281,30 @@ static void test_share__is_sent_again_to_a_daemon_that_replaces_one(void **state
     story_close(pool);
 }
 
+static void test_share__goes_with_further_attempts(void **state)
+{
+    (void)state;
+    mirai_pool *pool = story_open(1);
+    mirai_submit_options options = MIRAI_SUBMIT_OPTIONS_INIT;
+    options.retries = 1;
+    mirai_value *shared = share(pool, new_blob(1234));
+    mirai_task *task = story_submit_with(
+        pool, "die_once", mirai_dict_of("path", mirai_string(story_path("once")), "blob", shared, MIRAI_END), &options);
+    assert_int_equal(mirai_value_int_or(story_expect(task, MIRAI_OUTCOME_VALUE), -1), 1234);
+    mirai_task_release(task);
+
+    mirai_task *first = story_submit(pool, "echo", new_blob(4321));
+    task = story_submit_with(
+        pool, "die_once",
+        mirai_dict_of("path", mirai_string(story_path("twice")), "blob", mirai_task_argument(first), MIRAI_END),
+        &options);
+    assert_int_equal(mirai_value_int_or(story_expect(task, MIRAI_OUTCOME_VALUE), -1), 4321);
+    mirai_task_release(first);
+    mirai_task_release(task);
+    story_close(pool);
+    story_remove_files();
+}
+
 static void test_share__may_be_a_part_of_another(void **state)
 {
     (void)state;
@@ -344,6 +382,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_share__gives_every_job_one_object),
         cmocka_unit_test(test_share__is_held_by_tasks_that_wait),
         cmocka_unit_test(test_share__is_sent_again_to_a_daemon_that_replaces_one),
+        cmocka_unit_test(test_share__goes_with_further_attempts),
         cmocka_unit_test(test_share__may_be_a_part_of_another),
         cmocka_unit_test(test_share__goes_with_what_runs_everywhere),
         cmocka_unit_test(test_share__comes_back_by_value),

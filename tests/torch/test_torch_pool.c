@@ -238,6 +238,50 @@ static void test_pool__what_is_written_after_sending_is_not_seen(void **state)
     assert_ok(mirai_pool_close(pool, MIRAI_DRAIN, PATIENCE));
 }
 
+static mirai_task *submit_script(mirai_pool *pool, const char *script, mirai_value *tensor)
+{
+    mirai_task *task = NULL;
+    assert_ok(mirai_pool_submit(pool, &task, "torch.script",
+                                mirai_dict_of("source", mirai_string(script), "args",
+                                              mirai_list_of(tensor, MIRAI_END), MIRAI_END),
+                                NULL));
+    return task;
+}
+
+static double item_of(mirai_task *task)
+{
+    const mirai_value *result = NULL;
+    double number = 0;
+    assert_ok(mirai_task_wait(task, PATIENCE));
+    assert_ok(mirai_task_result(task, &result));
+    assert_ok(mirai_torch_item(result, &number));
+    mirai_task_release(task);
+    return number;
+}
+
+static void test_pool__tensors_are_shared_and_passed_on(void **state)
+{
+    (void)state;
+    static const char sum[] = "def f(x):\n    return x.double().sum()\n";
+    static const char change[] = "def f(x):\n    return x.add_(1).double().sum()\n";
+    enum { COUNT = 100000 };
+    mirai_pool *pool = open_pool(2);
+    mirai_value *ones = NULL;
+    assert_ok(mirai_torch_script("def f():\n    return torch.ones([100000])\n", "f", mirai_list(NULL, 0), &ones));
+    mirai_value *shared = mirai_share(pool, ones);
+    assert_non_null(shared);
+    mirai_task *tasks[6];
+    for (int i = 0; i < 6; i++) tasks[i] = submit_script(pool, sum, mirai_value_ref(shared));
+    for (int i = 0; i < 6; i++) assert_true(item_of(tasks[i]) == COUNT);
+
+    /* The result of one is each other's own, to be changed in place. */
+    mirai_task *twos = submit_script(pool, "def f(x):\n    return x * 2\n", shared);
+    for (int i = 0; i < 4; i++) tasks[i] = submit_script(pool, change, mirai_task_argument(twos));
+    for (int i = 0; i < 4; i++) assert_true(item_of(tasks[i]) == 3 * COUNT);
+    mirai_task_release(twos);
+    assert_ok(mirai_pool_close(pool, MIRAI_DRAIN, PATIENCE));
+}
+
 int main(int argc, char **argv)
 {
     MIRAI_EXIT_IF(mirai_main(argc, argv, setup)); /* in a daemon this never returns */
@@ -247,6 +291,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_pool__functions_of_the_module),
         cmocka_unit_test(test_pool__training_moves_between_daemons),
         cmocka_unit_test(test_pool__what_is_written_after_sending_is_not_seen),
+        cmocka_unit_test(test_pool__tensors_are_shared_and_passed_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
