@@ -1,6 +1,6 @@
 /*
  * channel: a two-way byte stream between host and daemon, non-blocking, whatever carries it: an inherited
- * socketpair, or an NNG byte stream (ipc, abstract, tcp).
+ * socketpair, rings in shared memory with such a pair for bells, or an NNG byte stream (ipc, abstract, tcp).
  */
 #ifndef MIRAI__CHANNEL_H
 #define MIRAI__CHANNEL_H
@@ -18,8 +18,8 @@ typedef struct mirai__channel mirai__channel;
  * Contract of the operations, for every maker:
  *  - read and write never block and never raise SIGPIPE. One thread may read while another writes; two may not
  *    read, nor write, at once (the owner's lock sees to that).
- *  - read gives >0 bytes, 0 at the end of the stream, -EAGAIN when there is nothing, other -errno when broken.
- *    After an end or an error it goes on giving it.
+ *  - read gives >0 bytes, 0 at the end of the stream, -EAGAIN when there is nothing, other -errno when broken;
+ *    -EPROTO when the peer has broken the channel's own rules. After an end or an error it goes on giving it.
  *  - write takes >=0 bytes of what it is offered, -EAGAIN when it can take none, other -errno when broken. Offered
  *    nothing (count 0) it gives 0 once all that it took is out of this process's hands, and -EAGAIN before that.
  *  - fd is one descriptor for the channel's life, for poll: after -EAGAIN of a read it becomes readable when
@@ -52,6 +52,10 @@ struct mirai__channel {
 mirai_status mirai__channel_pair(mirai__channel **host, int *daemon_fd);
 /* A channel over a connected socket; takes fd, also on failure. */
 mirai_status mirai__channel_socket(int fd, mirai__channel **out);
+/* As mirai__channel_pair(), but the bytes go through memory that both share, and the sockets carry bells. */
+mirai_status mirai__channel_ring(mirai__channel **host, int *daemon_fd);
+/* The daemon's end of either of these two; takes fd, also on failure. */
+mirai_status mirai__channel_inherited(int fd, mirai__channel **out);
 
 /* ---- by URL, over NNG streams (the only users of NNG) ---- */
 

@@ -107,6 +107,8 @@ void mirai__link_limit(mirai__link *link, const mirai__limits *limits)
 
 static mirai_status lost(int error)
 {
+    if (error == EPROTO)
+        return mirai__fail(MIRAI_E_PROTOCOL, "the peer broke the rules of the connection");
     (void)mirai__fail_errno(error, "connection lost");
     return MIRAI_E_CONNRESET;
 }

@@ -18,9 +18,9 @@ void mirai__link_shutdown(mirai__link *link);                                   
 void mirai__link_limit(mirai__link *link, const mirai__limits *limits);
 
 /* Queue a frame and write what can be written now. Borrows frame (refs its segment). MIRAI_OK also when a part is
- * still queued; E_CONNRESET, E_NOMEM. */
+ * still queued; E_CONNRESET, E_PROTOCOL (the channel's own rules), E_NOMEM. */
 mirai_status mirai__link_send(mirai__link *link, const mirai__frame *frame);
-/* Write on. MIRAI_OK: nothing is queued any more; E_AGAIN; E_CONNRESET. */
+/* Write on. MIRAI_OK: nothing is queued any more; E_AGAIN; E_CONNRESET, E_PROTOCOL. */
 mirai_status mirai__link_flush(mirai__link *link);
 size_t mirai__link_queued(const mirai__link *link); /* bytes still to be written */
 /* Bytes that were read and written in its life: whether anything moves. Only where one lock guards both halves. */

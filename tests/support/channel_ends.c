@@ -18,6 +18,16 @@
 
 #include "clock.h"
 
+bool is_inherited(channel_maker maker)
+{
+    return maker == BY_PAIR || maker == BY_RING;
+}
+
+mirai_status make_inherited(channel_maker maker, mirai__channel **host, int *daemon_fd)
+{
+    return maker == BY_RING ? mirai__channel_ring(host, daemon_fd) : mirai__channel_pair(host, daemon_fd);
+}
+
 void fresh_url(channel_maker maker, char *url, size_t size)
 {
     static _Atomic unsigned serial;
@@ -56,10 +66,10 @@ mirai__channel *accept_one(mirai__listener *listener)
 channel_ends ends_open(channel_maker maker)
 {
     channel_ends ends = {0};
-    if (maker == BY_PAIR) {
+    if (is_inherited(maker)) {
         int fd = -1;
-        assert_int_equal(mirai__channel_pair(&ends.a, &fd), MIRAI_OK);
-        assert_int_equal(mirai__channel_socket(fd, &ends.b), MIRAI_OK);
+        assert_int_equal(make_inherited(maker, &ends.a, &fd), MIRAI_OK);
+        assert_int_equal(mirai__channel_inherited(fd, &ends.b), MIRAI_OK);
         return ends;
     }
     mirai__listener *listener = fresh_listener(maker);

@@ -11,7 +11,7 @@
 
 #include "channel.h"
 
-typedef enum channel_maker { BY_PAIR, BY_IPC, BY_ABSTRACT, BY_TCP, MAKERS } channel_maker;
+typedef enum channel_maker { BY_PAIR, BY_RING, BY_IPC, BY_ABSTRACT, BY_TCP, MAKERS } channel_maker;
 
 /* A guard, not a measure: nothing in these tests takes that long. */
 enum { GUARD_MS = 30000 };
@@ -20,6 +20,9 @@ typedef struct channel_ends {
     mirai__channel *a, *b;
 } channel_ends;
 
+/* Makers whose daemon's end is an inherited descriptor; the others have a URL. */
+bool is_inherited(channel_maker maker);
+mirai_status make_inherited(channel_maker maker, mirai__channel **host, int *daemon_fd);
 /* A URL for this maker that no other test uses; port 0 for tcp. */
 void fresh_url(channel_maker maker, char *url, size_t size);
 /* A listener at a fresh URL. */

@@ -38,6 +38,9 @@ static void test_channel__bad_arguments(void **state)
     int fd = -1;
     assert_int_equal(mirai__channel_pair(NULL, &fd), MIRAI_E_INVALID);
     assert_int_equal(mirai__channel_pair(&channel, NULL), MIRAI_E_INVALID);
+    assert_int_equal(mirai__channel_ring(NULL, &fd), MIRAI_E_INVALID);
+    assert_int_equal(mirai__channel_ring(&channel, NULL), MIRAI_E_INVALID);
+    assert_int_equal(mirai__channel_inherited(-1, &channel), MIRAI_E_INVALID);
     assert_int_equal(mirai__channel_socket(-1, &channel), MIRAI_E_INVALID);
     assert_int_equal(mirai__channel_socket(1000000, &channel), MIRAI_E_INVALID);
     /* taken, also on failure */
@@ -45,6 +48,8 @@ static void test_channel__bad_arguments(void **state)
     assert_int_equal(mirai__channel_socket(open("/dev/null", O_RDWR), &channel), MIRAI_E_INVALID);
     assert_int_equal(mirai__channel_socket(socket(AF_UNIX, SOCK_DGRAM, 0), &channel), MIRAI_E_INVALID);
     assert_int_equal(mirai__channel_socket(socket(AF_UNIX, SOCK_STREAM, 0), NULL), MIRAI_E_INVALID);
+    assert_int_equal(mirai__channel_inherited(open("/dev/null", O_RDWR), &channel), MIRAI_E_INVALID);
+    assert_int_equal(mirai__channel_inherited(socket(AF_UNIX, SOCK_STREAM, 0), NULL), MIRAI_E_INVALID);
     assert_int_equal(count_descriptors(), before);
     assert_null(channel);
 }
@@ -65,12 +70,14 @@ static void test_channel__a_pair_starts_no_thread(void **state)
 {
     (void)state;
     size_t before = count_threads();
-    channel_ends ends = ends_open(BY_PAIR);
-    char text[6];
-    assert_true(write_all(ends.a, "hello", 6));
-    assert_true(read_all(ends.b, text, 6));
-    assert_string_equal(text, "hello");
-    ends_close(&ends);
+    for (channel_maker maker = BY_PAIR; maker <= BY_RING; maker++) {
+        channel_ends ends = ends_open(maker);
+        char text[6];
+        assert_true(write_all(ends.a, "hello", 6));
+        assert_true(read_all(ends.b, text, 6));
+        assert_string_equal(text, "hello");
+        ends_close(&ends);
+    }
     assert_int_equal(count_threads(), before);
 }
 
@@ -269,7 +276,7 @@ static void test_channel__holds_back_a_writer_that_is_ahead(void **state)
     assert_int_equal(ends.a->ops->read(ends.a, &byte, 1), -EAGAIN);
     assert_false(is_ready(ends.a, POLLIN));
     assert_false(is_ready(ends.a, event));
-    assert_int_equal(ends.a->ops->write(ends.a, NULL, 0), ends.a->exact ? 0 : -EAGAIN);
+    assert_int_equal(ends.a->ops->write(ends.a, NULL, 0), is_inherited(maker_of(state)) ? 0 : -EAGAIN);
     assert_false(is_ready(ends.a, event));
     /* Data in the other direction changes nothing for the writer, and the reader's news stays. */
     assert_true(write_all(ends.b, "x", 1));
@@ -441,7 +448,7 @@ static int be_peer(const char *what, const char *where)
     mirai__channel *channel = NULL;
     mirai_status status = strchr(where, ':') != NULL
                               ? mirai__dial(where, mirai__deadline(GUARD_MS), &channel)
-                              : mirai__channel_socket(atoi(where), &channel);
+                              : mirai__channel_inherited(atoi(where), &channel);
     if (status != MIRAI_OK || !write_all(channel, "up", 3)) return 1;
     if (strcmp(what, "flood") == 0) return write_to_end(channel) == 0;
     for (;;) (void)pause();
@@ -465,9 +472,9 @@ static void kill_peer_that(channel_maker maker, const char *what)
 {
     mirai__channel *channel = NULL;
     pid_t pid;
-    if (maker == BY_PAIR) {
+    if (is_inherited(maker)) {
         int fd = -1;
-        assert_int_equal(mirai__channel_pair(&channel, &fd), MIRAI_OK);
+        assert_int_equal(make_inherited(maker, &channel, &fd), MIRAI_OK);
         assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
         assert_true(fcntl(channel->fd, F_GETFD) & FD_CLOEXEC);
         int high = fcntl(fd, F_DUPFD_CLOEXEC, 10); /* dup2 onto itself would keep the flag */
@@ -540,7 +547,7 @@ static void test_channel__leaves_descriptors_as_they_were(void **state)
 static void test_channel__survives_failed_allocations(void **state)
 {
     channel_maker maker = maker_of(state);
-    mirai__listener *listener = maker == BY_PAIR ? NULL : fresh_listener(maker);
+    mirai__listener *listener = is_inherited(maker) ? NULL : fresh_listener(maker);
     channel_ends warm = ends_open(maker);
     ends_close(&warm);
     assert_true(descriptors_fall_to(64));
@@ -551,9 +558,9 @@ static void test_channel__survives_failed_allocations(void **state)
         int fd = -1;
         mirai__fault_arm(n, false);
         mirai_status status =
-            maker == BY_PAIR ? mirai__channel_pair(&channel, &fd)
-                             : mirai__dial(mirai__listener_url(listener), mirai__deadline(GUARD_MS),
-                                           &channel);
+            is_inherited(maker) ? make_inherited(maker, &channel, &fd)
+                                : mirai__dial(mirai__listener_url(listener),
+                                              mirai__deadline(GUARD_MS), &channel);
         done = mirai__fault_count() < n;
         mirai__fault_arm(0, false);
         assert_true(done ? status == MIRAI_OK : status == MIRAI_E_NOMEM || status == MIRAI_E_NOFILES);
@@ -582,11 +589,12 @@ static void test_channel__survives_failed_allocations(void **state)
 int main(int argc, char **argv)
 {
     if (argc == 4 && strcmp(argv[1], "peer") == 0) return be_peer(argv[2], argv[3]);
-    static channel_maker pair = BY_PAIR, ipc = BY_IPC, abstract = BY_ABSTRACT, tcp = BY_TCP;
+    static channel_maker pair = BY_PAIR, ring = BY_RING, ipc = BY_IPC, abstract = BY_ABSTRACT, tcp = BY_TCP;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_channel__bad_arguments),
         cmocka_unit_test(test_channel__a_pair_starts_no_thread),
         BATTERY(pair),
+        BATTERY(ring),
         cmocka_unit_test(test_channel__a_pair_starts_no_thread),
         cmocka_unit_test(test_channel__nng_threads_block_signals),
         BATTERY(ipc),

@@ -480,10 +480,11 @@ static void test_link__survives_failed_allocations(void **state)
 
 int main(void)
 {
-    static channel_maker pair = BY_PAIR, ipc = BY_IPC, abstract = BY_ABSTRACT, tcp = BY_TCP;
+    static channel_maker pair = BY_PAIR, ring = BY_RING, ipc = BY_IPC, abstract = BY_ABSTRACT, tcp = BY_TCP;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_link__bad_arguments),
         BATTERY(pair),
+        BATTERY(ring),
         BATTERY(ipc),
         BATTERY(abstract),
         BATTERY(tcp),

@@ -1,0 +1,338 @@
+/*
+ * channel_ring: a channel over two rings in shared memory. All bytes go through the rings. The pair
+ * of sockets carries what the kernel must see: bells, bytes without a meaning, and the end.
+ *
+ * To read: a reader that finds its ring empty says that it sleeps, and looks again; a writer that
+ * publishes to a sleeper sends a bell, which makes the descriptor readable. Bells are taken away
+ * when the ring is empty, so that the descriptor is readable for no longer than it should be.
+ * To write: a writer that finds its ring full stuffs its socket with bells until the kernel takes no
+ * more, so that the descriptor is not writable. The reader takes them away when half of the ring
+ * is free (or, should it miss the wish, when it is empty), and so makes it writable again.
+ * Each direction's state belongs to the thread that reads or writes; no lock.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "channel.h"
+#include "detail.h"
+#include "fault.h"
+#include "shared_ring.h"
+
+/* With the first byte on the socket the host passes the memory. No frame begins with this byte. */
+static const char offer = 'R';
+
+typedef struct ring_channel {
+    mirai__channel channel; /* first */
+    mirai__rings rings;
+    _Atomic bool shut; /* by us */
+    /* reading */
+    mirai__ring_reader in;
+    bool asked;       /* a bell may have been sent since the last were taken away */
+    bool hung_up;     /* the peer's end is closed; what is in the ring is still to be read */
+    bool read_over;
+    ssize_t read_end; /* 0 or -errno */
+    /* writing */
+    mirai__ring_writer out;
+    ssize_t write_end; /* 0: still open, or -errno */
+} ring_channel;
+
+/* ---- bells ----------------------------------------------------------------------------------- */
+
+/* ROUNDS bounds what a hostile peer can make of one call. */
+enum { ONE_BELL = 1, STUFFING = 4096, ROUNDS = 64 };
+
+/* Once, or, when stuffing, until no more go in. 0, or -errno when the peer is gone. */
+static ssize_t ring_bells(const ring_channel *self, size_t count)
+{
+    static const char bells[STUFFING];
+    ssize_t sent = STUFFING;
+    for (int i = 0; i < ROUNDS && sent == STUFFING; i++) {
+        do {
+            sent = send(self->channel.fd, bells, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+        } while (sent < 0 && errno == EINTR);
+    }
+    return sent >= 0 || errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno; /* full rings as well */
+}
+
+/* Take all bells away; sees the end. Bells that were left when the peer closed are no loss of data. */
+static void take_bells(ring_channel *self)
+{
+    char waste[STUFFING];
+    ssize_t got = STUFFING;
+    self->asked = false;
+    for (int i = 0; i < ROUNDS && got == STUFFING; i++) {
+        do {
+            got = recv(self->channel.fd, waste, sizeof waste, MSG_DONTWAIT);
+        } while (got < 0 && errno == EINTR);
+    }
+    if (got > 0 || (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))) return;
+    self->hung_up = true;
+    if (got < 0 && errno != ECONNRESET) self->read_end = -errno;
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+static ssize_t end_reading(ring_channel *self, ssize_t how)
+{
+    self->read_over = true;
+    self->read_end = how;
+    return how;
+}
+
+/* Nothing was found. False: look once more. */
+static bool fall_asleep(ring_channel *self)
+{
+    if (self->asked) take_bells(self);
+    if (self->hung_up) return false; /* and all that it wrote before can be seen now */
+    self->asked = true;
+    if (!mirai__ring_reader_sleep(&self->in)) return true;
+    if (mirai__ring_reader_wake(&self->in)) self->asked = false;
+    return false;
+}
+
+static ssize_t ring_read(mirai__channel *channel, void *into, size_t size)
+{
+    ring_channel *self = (ring_channel *)channel;
+    if (self->read_over) return self->read_end;
+    if (size == 0) return -EINVAL; /* its 0 could not be told from the end */
+    if (atomic_load_explicit(&self->shut, memory_order_relaxed)) return end_reading(self, 0);
+    size_t total = 0;
+    for (;;) {
+        bool last = self->hung_up;
+        ssize_t got = mirai__ring_reader_take(&self->in, (uint8_t *)into + total, size - total);
+        if (got < 0) return end_reading(self, got);
+        total += (size_t)got;
+        if (got > 0 && mirai__ring_reader_grant(&self->in)) take_bells(self);
+        if (total == size || (got == 0 && total > 0)) return (ssize_t)total;
+        if (got > 0) continue;
+        if (last) return end_reading(self, self->read_end);
+        if (fall_asleep(self)) return -EAGAIN;
+    }
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+static void publish(ring_channel *self)
+{
+    if (!mirai__ring_writer_publish(&self->out)) return;
+    ssize_t rung = ring_bells(self, ONE_BELL);
+    if (rung < 0) self->write_end = rung;
+}
+
+/* Copy in and publish what there is room for; how much, or -EPROTO. */
+static ssize_t fill(ring_channel *self, const struct iovec *vectors, int count)
+{
+    enum { TELL_AFTER = 65536 };
+    size_t total = 0, untold = 0;
+    for (int i = 0; i < count; i++) {
+        size_t done = 0;
+        while (done < vectors[i].iov_len) {
+            ssize_t put = mirai__ring_writer_put(&self->out, (const uint8_t *)vectors[i].iov_base + done,
+                                          vectors[i].iov_len - done);
+            if (put < 0) return put;
+            if (put == 0) {
+                publish(self);
+                return (ssize_t)total;
+            }
+            done += (size_t)put;
+            total += (size_t)put;
+            untold += (size_t)put;
+            if (untold < TELL_AFTER) continue;
+            publish(self);
+            untold = 0;
+        }
+    }
+    publish(self);
+    return (ssize_t)total;
+}
+
+/* The ring is full. 1: there is room again; 0: the descriptor tells when; -errno. */
+static ssize_t await_room(ring_channel *self)
+{
+    mirai__ring_writer_wish(&self->out, true);
+    ssize_t rung = ring_bells(self, STUFFING);
+    ssize_t roomy = rung < 0 ? rung : mirai__ring_writer_is_roomy(&self->out);
+    if (roomy != 0) mirai__ring_writer_wish(&self->out, false);
+    return roomy;
+}
+
+static bool is_empty(const struct iovec *vectors, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (vectors[i].iov_len > 0) return false;
+    return true;
+}
+
+static ssize_t ring_write(mirai__channel *channel, const struct iovec *vectors, int count)
+{
+    ring_channel *self = (ring_channel *)channel;
+    if (self->write_end == 0 && atomic_load_explicit(&self->shut, memory_order_relaxed))
+        self->write_end = -EPIPE;
+    if (self->write_end != 0) return self->write_end;
+    if (is_empty(vectors, count)) return 0; /* what was taken is in memory that outlives us */
+    ssize_t put = fill(self, vectors, count);
+    while (put == 0) {
+        ssize_t roomy = await_room(self);
+        if (roomy == 0) return -EAGAIN;
+        put = roomy < 0 ? roomy : fill(self, vectors, count);
+    }
+    if (put < 0) self->write_end = put;
+    return self->write_end != 0 ? self->write_end : put;
+}
+
+static short ring_writable(mirai__channel *channel)
+{
+    (void)channel;
+    return POLLOUT;
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static void ring_shutdown(mirai__channel *channel)
+{
+    ring_channel *self = (ring_channel *)channel;
+    atomic_store_explicit(&self->shut, true, memory_order_relaxed);
+    (void)shutdown(channel->fd, SHUT_RDWR);
+}
+
+static void ring_free(mirai__channel *channel)
+{
+    ring_channel *self = (ring_channel *)channel;
+    (void)close(channel->fd);
+    mirai__rings_close(&self->rings);
+    mirai__free(self);
+}
+
+static const mirai__channel_ops ring_ops = {
+    .read = ring_read,
+    .write = ring_write,
+    .writable = ring_writable,
+    .shutdown = ring_shutdown,
+    .free = ring_free,
+};
+
+/* Takes fd and rings, on success only. `side`: 0 who created the rings, 1 who attached to them. */
+static mirai_status wrap(int fd, const mirai__rings *rings, int side, mirai__channel **out)
+{
+    int least = 1; /* the kernel raises it to its minimum; a small buffer is quickly stuffed */
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof least);
+    ring_channel *self = mirai__alloc_zero(1, sizeof *self);
+    if (self == NULL) return MIRAI_E_NOMEM;
+    self->channel = (mirai__channel){.ops = &ring_ops, .fd = fd, .off_host = false, .exact = false};
+    self->rings = *rings;
+    atomic_init(&self->shut, false);
+    self->out = mirai__ring_writer_of(rings, side);
+    self->in = mirai__ring_reader_of(rings, 1 - side);
+    *out = &self->channel;
+    return MIRAI_OK;
+}
+
+/* Room for one descriptor in a control message. */
+typedef union passed {
+    struct cmsghdr header;
+    char room[CMSG_SPACE(sizeof(int))];
+} passed;
+
+/* The offer lies in the daemon's socket before the daemon starts. */
+static mirai_status pass(int socket, int memory)
+{
+    passed control = {.room = {0}};
+    struct iovec vector = {.iov_base = (void *)(uintptr_t)&offer, .iov_len = 1};
+    struct msghdr message = {.msg_iov = &vector,
+                             .msg_iovlen = 1,
+                             .msg_control = control.room,
+                             .msg_controllen = sizeof control.room};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof memory);
+    memcpy(CMSG_DATA(header), &memory, sizeof memory);
+    ssize_t sent;
+    do {
+        sent = sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    return sent == 1 ? MIRAI_OK : mirai__fail_errno(errno, "passing on shared memory");
+}
+
+static mirai_status equip(int socket, mirai__channel **host)
+{
+    mirai__rings rings;
+    int memory;
+    MIRAI_TRY(mirai__rings_create(&rings, &memory));
+    mirai_status status = pass(socket, memory);
+    (void)close(memory);
+    if (status == MIRAI_OK) status = wrap(socket, &rings, 0, host);
+    if (status != MIRAI_OK) mirai__rings_close(&rings);
+    return status;
+}
+
+mirai_status mirai__channel_ring(mirai__channel **host, int *daemon_fd)
+{
+    if (host == NULL || daemon_fd == NULL)
+        return mirai__fail(MIRAI_E_INVALID, "nowhere to put the channel");
+    int ends[2];
+    errno = EMFILE; /* should the fault point say so */
+    if (mirai__fault() || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+        return mirai__fail_errno(errno, "socket pair");
+    mirai_status status = equip(ends[0], host);
+    if (status == MIRAI_OK) {
+        *daemon_fd = ends[1];
+    } else {
+        (void)close(ends[0]);
+        (void)close(ends[1]);
+    }
+    return status;
+}
+
+/* Take the offer that lies in the socket. */
+static mirai_status accept_offer(int fd, int *memory)
+{
+    passed control = {.room = {0}};
+    char byte;
+    struct iovec vector = {.iov_base = &byte, .iov_len = 1};
+    struct msghdr message = {.msg_iov = &vector,
+                             .msg_iovlen = 1,
+                             .msg_control = control.room,
+                             .msg_controllen = sizeof control.room};
+    ssize_t got;
+    do {
+        got = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    } while (got < 0 && errno == EINTR);
+    const struct cmsghdr *header = got == 1 ? CMSG_FIRSTHDR(&message) : NULL;
+    if (header == NULL || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS ||
+        header->cmsg_len != CMSG_LEN(sizeof *memory))
+        return mirai__fail(MIRAI_E_NOFILES, "the host's shared memory did not arrive");
+    memcpy(memory, CMSG_DATA(header), sizeof *memory);
+    return MIRAI_OK;
+}
+
+static mirai_status attach(int fd, mirai__channel **out)
+{
+    mirai__rings rings;
+    int memory = -1;
+    MIRAI_TRY(accept_offer(fd, &memory));
+    mirai_status status = mirai__rings_attach(&rings, memory);
+    (void)close(memory);
+    if (status != MIRAI_OK) return status;
+    if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+        status = mirai__fail_errno(errno, "descriptor %d", fd);
+    else
+        status = wrap(fd, &rings, 1, out);
+    if (status != MIRAI_OK) mirai__rings_close(&rings);
+    return status;
+}
+
+mirai_status mirai__channel_inherited(int fd, mirai__channel **out)
+{
+    char first;
+    if (fd < 0 || out == NULL || recv(fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) != 1 || first != offer)
+        return mirai__channel_socket(fd, out);
+    mirai_status status = attach(fd, out);
+    if (status != MIRAI_OK) (void)close(fd);
+    return status;
+}
