@@ -26,7 +26,7 @@ static mirai_status attach(mirai_daemon *daemon)
     if (daemon->session.socket >= 0) {
         int fd = daemon->session.socket;
         daemon->session.socket = -1;
-        MIRAI_TRY(mirai__channel_socket(fd, &channel));
+        MIRAI_TRY(mirai__channel_inherited(fd, &channel));
     } else {
         MIRAI_TRY(mirai__dial(daemon->session.url, mirai__deadline(GREETING_MS), &channel));
     }

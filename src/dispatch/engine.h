@@ -32,6 +32,9 @@ typedef struct mirai__group {
     int64_t spawns_owed;           /* SPAWN commands that a turn has still to carry out */
 } mirai__group;
 
+/* How local daemons are connected, when not through a listener. */
+enum { MIRAI__LOCAL_BEST, MIRAI__LOCAL_RING, MIRAI__LOCAL_PAIR };
+
 struct mirai_pool {
     _Atomic int64_t references;
     pthread_mutex_t lock;
@@ -42,6 +45,7 @@ struct mirai_pool {
     mirai__sched sched;
     mirai__seeds seeds;
     mirai__spawn spawn; /* template: command and output */
+    int local;          /* MIRAI__LOCAL_*; constant */
     char **command;     /* owned copy behind spawn.command; NULL: the default program */
     mirai__group groups[MIRAI__GROUPS_MAX]; /* as many as the scheduler has; by the same numbers */
     mirai_resource *resources; /* owned; what the scheduler's resources are called */

@@ -32,6 +32,8 @@ static void rewatch(mirai_pool *pool, mirai__remote *remote)
     mirai__engine_rewatch(pool, mirai__link_fd(remote->link), events, MIRAI__SOURCE_LINK, remote->id);
 }
 
+static const char closed[] = "it closed its connection", protocol[] = "it broke the protocol";
+
 void mirai__remote_send(mirai_pool *pool, mirai__remote *remote, const mirai__frame *frame)
 {
     bool is_job = frame->kind == MIRAI__FRAME_JOB;
@@ -48,6 +50,8 @@ void mirai__remote_send(mirai_pool *pool, mirai__remote *remote, const mirai__fr
         rewatch(pool, remote);
     else if (status == MIRAI_E_NOMEM)
         mirai__remote_kill(pool, remote, "there was no memory to send it a frame");
+    else if (status == MIRAI_E_PROTOCOL)
+        mirai__remote_kill(pool, remote, protocol);
     else
         mirai__remote_cut_off(pool, remote, "its connection broke");
 }
@@ -204,8 +208,6 @@ static const char *on_frame(mirai_pool *pool, mirai__remote *remote, mirai__fram
     }
 }
 
-static const char closed[] = "it closed its connection";
-
 const char *mirai__remote_receive(mirai_pool *pool, mirai__remote *remote)
 {
     for (;;) {
@@ -215,7 +217,7 @@ const char *mirai__remote_receive(mirai_pool *pool, mirai__remote *remote)
         if (status == MIRAI_E_CLOSED || status == MIRAI_E_CONNRESET) return closed;
         if (status == MIRAI_E_NOMEM) return "there was no memory for its result";
         if (status == MIRAI_E_LIMIT) return "it sent more than is allowed";
-        if (status != MIRAI_OK) return "it broke the protocol";
+        if (status != MIRAI_OK) return protocol;
         const char *fault = on_frame(pool, remote, &frame);
         mirai__frame_fini(&frame);
         if (fault != NULL) return fault;
@@ -233,7 +235,7 @@ void mirai__remote_on_link(mirai_pool *pool, mirai__remote *remote)
             rewatch(pool, remote);
             return;
         }
-        fault = closed;
+        fault = status == MIRAI_E_PROTOCOL ? protocol : closed;
     }
     mirai__remote_unlink(pool, remote);
     if (remote->process.reaped)

@@ -17,6 +17,15 @@
 
 static _Atomic uint64_t last_remote_id;
 
+/* Where there is no memory to share, a plain pair does, unless rings were asked for. */
+static mirai_status connect(int local, mirai__channel **out, int *daemon_fd)
+{
+    if (local == MIRAI__LOCAL_PAIR) return mirai__channel_pair(out, daemon_fd);
+    mirai_status status = mirai__channel_ring(out, daemon_fd);
+    return status == MIRAI_OK || local == MIRAI__LOCAL_RING ? status
+                                                            : mirai__channel_pair(out, daemon_fd);
+}
+
 /* Lock not held. */
 static mirai_status start(const mirai_pool *pool, const mirai_daemon_options *options, mirai__remote *remote)
 {
@@ -29,7 +38,7 @@ static mirai_status start(const mirai_pool *pool, const mirai_daemon_options *op
     if (spawn.url != NULL) {
         MIRAI_TRY(mirai__random_bytes(remote->token, sizeof remote->token));
     } else {
-        MIRAI_TRY(mirai__channel_pair(&channel, &spawn.socket));
+        MIRAI_TRY(connect(pool->local, &channel, &spawn.socket));
         remote->link = mirai__link_new(channel, &mirai__limits_stranger);
         if (remote->link == NULL) {
             (void)close(spawn.socket);

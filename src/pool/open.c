@@ -20,11 +20,14 @@
 #include "session.h"
 #include "sync.h"
 
-/* MIRAI_TRANSPORT sends local daemons through a listener instead of an inherited socket. */
+/* MIRAI_TRANSPORT says how local daemons are connected: by rings or an inherited socket alone, or through a listener. */
 static mirai_status listen_as_told(mirai_pool *pool)
 {
     const char *transport = getenv("MIRAI_TRANSPORT");
-    if (transport == NULL || *transport == '\0' || strcmp(transport, "pair") == 0) return MIRAI_OK;
+    if (transport == NULL || *transport == '\0') return MIRAI_OK;
+    if (strcmp(transport, "pair") == 0) pool->local = MIRAI__LOCAL_PAIR;
+    if (strcmp(transport, "ring") == 0) pool->local = MIRAI__LOCAL_RING;
+    if (pool->local != MIRAI__LOCAL_BEST) return MIRAI_OK;
     uint64_t unique[2];
     char url[128];
     MIRAI_TRY(mirai__random_bytes(unique, sizeof unique));
@@ -37,7 +40,7 @@ static mirai_status listen_as_told(mirai_pool *pool)
         (void)snprintf(url, sizeof url, "tcp://127.0.0.1:0");
     else
         return mirai__fail(MIRAI_E_UNSUPPORTED,
-                           "MIRAI_TRANSPORT is \"%s\"; it may be pair, ipc, abstract or tcp", transport);
+                           "MIRAI_TRANSPORT is \"%s\"; it may be ring, pair, ipc, abstract or tcp", transport);
     MIRAI_TRY(mirai__listen(url, &pool->listener));
     pool->spawn.url = mirai__listener_url(pool->listener);
     return mirai__engine_watch(pool, mirai__listener_fd(pool->listener), POLLIN, MIRAI__SOURCE_LISTENER, 0);

@@ -225,6 +225,7 @@ static mirai_status wrap(int fd, const mirai__rings *rings, int side, mirai__cha
     if (self == NULL) return MIRAI_E_NOMEM;
     self->channel = (mirai__channel){.ops = &ring_ops, .fd = fd, .off_host = false, .exact = false};
     self->rings = *rings;
+    self->asked = true; /* one may poll before one reads */
     atomic_init(&self->shut, false);
     self->out = mirai__ring_writer_of(rings, side);
     self->in = mirai__ring_reader_of(rings, 1 - side);

@@ -84,6 +84,7 @@ static mirai_status fill(int fd, mirai__rings *out)
     shared *memory = out->base; /* all else is zero */
     memory->magic = MAGIC;
     memory->size = RING;
+    for (int i = 0; i < 2; i++) atomic_store(&memory->lanes[i].sleeping, 1);
     return MIRAI_OK;
 }
 

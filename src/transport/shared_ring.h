@@ -40,7 +40,7 @@ typedef struct mirai__ring_reader {
     uint64_t tail; /* bytes ever written, as the writer last said */
 } mirai__ring_reader;
 
-/* Memory that can neither shrink nor grow and is there in full: touching it later cannot fail. *fd is owned by the
+/* Readers sleep at first. Memory that can neither shrink nor grow and is there in full: touching it later cannot fail. *fd is owned by the
  * caller and may be closed once it was passed on. E_NOMEM, E_NOFILES, E_UNSUPPORTED, E_SYSTEM. */
 mirai_status mirai__rings_create(mirai__rings *out, int *fd);
 /* Map what the other side has created; borrows fd. E_PROTOCOL when it is something else; E_NOMEM. */

@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hostile_ring.h"
+
 enum { HEADER = 64, HELLO = 128, KIND_HELLO = 1, KIND_JOB = 3, KIND_RESULT = 4, KIND_PONG = 7, KIND_LEAVE = 9 };
 
 typedef struct header {
@@ -72,6 +74,7 @@ int hostile_connect(const char *url)
 static bool put(int fd, const void *data, size_t size)
 {
     const uint8_t *at = data;
+    if (hostile_ring_is_open(fd)) return hostile_ring_put(data, size);
     while (size > 0) {
         ssize_t done = send(fd, at, size, MSG_NOSIGNAL);
         if (done < 0 && errno == EINTR) continue;
@@ -85,6 +88,7 @@ static bool put(int fd, const void *data, size_t size)
 static bool get(int fd, void *data, size_t size)
 {
     uint8_t *at = data;
+    if (hostile_ring_is_open(fd)) return hostile_ring_get(data, size);
     while (size > 0) {
         ssize_t done = recv(fd, at, size, 0);
         if (done < 0 && errno == EINTR) continue;
@@ -134,7 +138,11 @@ static uint64_t number_of(const char *variable)
 static int open_connection(uint8_t *token)
 {
     const char *url = getenv("MIRAI_DAEMON_URL");
-    if (url == NULL) return (int)number_of("MIRAI_DAEMON_FD");
+    if (url == NULL) {
+        int fd = (int)number_of("MIRAI_DAEMON_FD");
+        (void)hostile_ring_open(fd);
+        return fd;
+    }
     ssize_t got = read((int)number_of("MIRAI_TOKEN_FD"), token, 16);
     return got == 16 ? hostile_connect(url) : -1;
 }
@@ -272,6 +280,7 @@ static void lie_later(const char *mode, int fd, const uint8_t *token)
             (void)(put_header(fd, &later[i].header) && put(fd, "\xf6", later[i].header.body > 0));
             return;
         }
+    if (hostile_ring_lie(mode)) return;
     if (strcmp(mode, "noise_later") == 0) {
         shout(fd);
     } else if (strcmp(mode, "large_buffers") == 0) {

@@ -33,7 +33,7 @@ static void test_hostile__daemons_are_refused(void **state)
     static const char *const modes[] = {"silent",      "noise",      "half",  "half_and_end",
                                         "wrong_token", "huge_hello", "newer", "result_first"};
     const char *transport = getenv("MIRAI_TRANSPORT");
-    bool has_token = transport != NULL && strcmp(transport, "pair") != 0;
+    bool has_token = transport != NULL && strcmp(transport, "pair") != 0 && strcmp(transport, "ring") != 0;
     int64_t rss = story_rss_kib();
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
         const char *const command[] = {story_program(), "hostile", modes[i], NULL};
@@ -94,6 +94,17 @@ static void test_hostile__daemons_lie_in_vain(void **state)
     int64_t rss = story_rss_kib();
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) check_lies(modes[i]);
     assert_true(story_rss_kib() - rss < GROWTH_KIB);
+    pid_t left[8];
+    assert_int_equal(story_descendants(getpid(), left, 8), 0);
+}
+
+static void test_hostile__daemons_scribble_in_shared_memory_in_vain(void **state)
+{
+    (void)state;
+    static const char *const modes[] = {"ring_tail", "ring_head", "ring_back", "ring_scribble", "ring_bells"};
+    const char *transport = getenv("MIRAI_TRANSPORT");
+    if (transport != NULL && strcmp(transport, "ring") != 0) skip();
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) check_lies(modes[i]);
     pid_t left[8];
     assert_int_equal(story_descendants(getpid(), left, 8), 0);
 }
@@ -269,6 +280,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hostile__daemons_are_refused),
         cmocka_unit_test(test_hostile__daemons_lie_in_vain),
+        cmocka_unit_test(test_hostile__daemons_scribble_in_shared_memory_in_vain),
         cmocka_unit_test(test_hostile__daemons_that_die_when_ready_fail_the_opening),
         cmocka_unit_test(test_hostile__result_that_cannot_be_read_is_an_error_value),
         cmocka_unit_test(test_hostile__daemon_that_never_reads_blocks_nobody),

@@ -51,6 +51,7 @@ static ends open_ends(void)
     (void)close(fd);
     ends.writer = mirai__ring_writer_of(&ends.a, 0);
     ends.reader = mirai__ring_reader_of(&ends.b, 0);
+    assert_true(mirai__ring_reader_wake(&ends.reader)); /* it sleeps at first */
     return ends;
 }
 
@@ -80,6 +81,20 @@ static void test_shared_ring__bad_arguments(void **state)
     (void)close(fd);
     mirai__rings_close(&good);
     mirai__rings_close(&good);
+
+    mirai__channel *channel = NULL;
+    size_t before = count_descriptors();
+    assert_int_equal(mirai__channel_ring(NULL, &fd), MIRAI_E_INVALID);
+    assert_int_equal(mirai__channel_ring(&channel, NULL), MIRAI_E_INVALID);
+    assert_int_equal(mirai__channel_inherited(-1, &channel), MIRAI_E_INVALID);
+    assert_int_equal(mirai__channel_inherited(open("/dev/null", O_RDWR), &channel), MIRAI_E_INVALID);
+    assert_int_equal(mirai__channel_inherited(socket(AF_UNIX, SOCK_STREAM, 0), NULL), MIRAI_E_INVALID);
+    int sockets[2]; /* an offer without memory */
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0);
+    assert_int_equal(write(sockets[0], "R", 1), 1);
+    assert_int_equal(mirai__channel_inherited(sockets[1], &channel), MIRAI_E_NOFILES);
+    (void)close(sockets[0]);
+    assert_int_equal(count_descriptors(), before);
 }
 
 static void test_shared_ring__memory_is_there_and_stays(void **state)
@@ -277,6 +292,18 @@ static void test_shared_ring__noise_does_no_harm(void **state)
         }
         close_ends(&ends);
     }
+}
+
+/* One may wait before one has ever read. */
+static void test_shared_ring__the_first_wait_needs_no_read(void **state)
+{
+    (void)state;
+    channel_ends ends = ends_open(BY_RING);
+    assert_true(write_all(ends.a, "a", 1));
+    assert_true(wait_for(ends.b, POLLIN));
+    assert_true(write_all(ends.b, "b", 1));
+    assert_true(wait_for(ends.a, POLLIN));
+    ends_close(&ends);
 }
 
 /* ---- two threads, over channels -------------------------------------------------------------- */
@@ -530,6 +557,7 @@ int main(void)
         cmocka_unit_test(test_shared_ring__a_lying_writer_is_found_out),
         cmocka_unit_test(test_shared_ring__a_lying_reader_is_found_out),
         cmocka_unit_test(test_shared_ring__noise_does_no_harm),
+        cmocka_unit_test(test_shared_ring__the_first_wait_needs_no_read),
         cmocka_unit_test(test_shared_ring__loses_no_wake_up),
         cmocka_unit_test(test_shared_ring__loses_no_small_wake_up),
         cmocka_unit_test(test_shared_ring__a_lie_ends_the_channel),
