@@ -43,6 +43,7 @@ struct mirai__channel {
     const mirai__channel_ops *ops;
     int fd;
     bool off_host; /* bytes may leave this machine: compressing pays, and the peer may do so */
+    bool tells;    /* a read gives -ECONNRESET, not 0, where the peer ended without having read all that was written */
     bool exact;    /* fd is as ready as the kernel says: a short read or write need not be followed by a second
                       one that gives -EAGAIN before polling */
 };

@@ -59,7 +59,7 @@ static ssize_t ring_bells(const ring_channel *self, size_t count)
     return sent >= 0 || errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno; /* full rings as well */
 }
 
-/* Take all bells away; sees the end. Bells that were left when the peer closed are no loss of data. */
+/* Take all bells away; sees the end. */
 static void take_bells(ring_channel *self)
 {
     char waste[STUFFING];
@@ -70,9 +70,7 @@ static void take_bells(ring_channel *self)
             got = recv(self->channel.fd, waste, sizeof waste, MSG_DONTWAIT);
         } while (got < 0 && errno == EINTR);
     }
-    if (got > 0 || (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))) return;
-    self->hung_up = true;
-    if (got < 0 && errno != ECONNRESET) self->read_end = -errno;
+    self->hung_up = got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -82,6 +80,12 @@ static ssize_t end_reading(ring_channel *self, ssize_t how)
     self->read_over = true;
     self->read_end = how;
     return how;
+}
+
+/* How the stream ends when the peer has hung up and all that it sent is read. */
+static ssize_t hung_up(const ring_channel *self)
+{
+    return mirai__ring_writer_was_read(&self->out) ? 0 : -ECONNRESET;
 }
 
 /* Nothing was found. False: look once more. */
@@ -110,7 +114,7 @@ static ssize_t ring_read(mirai__channel *channel, void *into, size_t size)
         if (got > 0 && mirai__ring_reader_grant(&self->in)) take_bells(self);
         if (total == size || (got == 0 && total > 0)) return (ssize_t)total;
         if (got > 0) continue;
-        if (last) return end_reading(self, self->read_end);
+        if (last) return end_reading(self, hung_up(self));
         if (fall_asleep(self)) return -EAGAIN;
     }
 }
@@ -223,7 +227,7 @@ static mirai_status wrap(int fd, const mirai__rings *rings, int side, mirai__cha
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof least);
     ring_channel *self = mirai__alloc_zero(1, sizeof *self);
     if (self == NULL) return MIRAI_E_NOMEM;
-    self->channel = (mirai__channel){.ops = &ring_ops, .fd = fd, .off_host = false, .exact = false};
+    self->channel = (mirai__channel){.ops = &ring_ops, .fd = fd, .off_host = false, .tells = true, .exact = false};
     self->rings = *rings;
     self->asked = true; /* one may poll before one reads */
     atomic_init(&self->shut, false);

@@ -93,8 +93,9 @@ static mirai_status wrap(int fd, mirai__channel **out)
     if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) return mirai__fail_errno(errno, "descriptor %d", fd);
     socket_channel *self = mirai__alloc_zero(1, sizeof *self);
     if (self == NULL) return MIRAI_E_NOMEM;
+    bool is_local = address.ss_family == AF_UNIX;
     self->channel = (mirai__channel){
-        .ops = &socket_ops, .fd = fd, .off_host = address.ss_family != AF_UNIX, .exact = true};
+        .ops = &socket_ops, .fd = fd, .off_host = !is_local, .tells = is_local, .exact = true};
     *out = &self->channel;
     return MIRAI_OK;
 }

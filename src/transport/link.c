@@ -26,7 +26,7 @@ struct mirai__link {
     /* the receiving half */
     mirai__frame_reader *reader;
     uint64_t received; /* bytes */
-    bool unread;  /* it ended with ECONNRESET from the kernel */
+    bool unread;  /* it ended, and the peer had not read all that was written */
     bool emptied; /* the last read took all that was there, and the channel's descriptor knows */
     /* the sending half */
     mirai__list queue; /* of pending */
@@ -232,8 +232,7 @@ mirai_status mirai__link_receive(mirai__link *link, mirai__frame *out)
         if (got == -EAGAIN) return MIRAI_E_AGAIN;
         if (got == 0) return mirai__fail(MIRAI_E_CLOSED, "the peer has closed the connection");
         if (got < 0) {
-            /* A unix socket whose peer died with bytes that it had not read says so in this way. */
-            link->unread = got == -ECONNRESET && channel->exact && !channel->off_host;
+            link->unread = got == -ECONNRESET && channel->tells;
             return lost((int)-got);
         }
         link->received += (uint64_t)got;

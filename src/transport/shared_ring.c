@@ -181,6 +181,11 @@ int mirai__ring_writer_is_roomy(mirai__ring_writer *writer)
     return room_of(writer) >= RING / 2;
 }
 
+bool mirai__ring_writer_was_read(const mirai__ring_writer *writer)
+{
+    return atomic_load(&writer->lane->head) == atomic_load(&writer->lane->tail);
+}
+
 /* ---- reading --------------------------------------------------------------------------------- */
 
 /* Load the writer's index. It never goes back, and never passes what there is room for. */

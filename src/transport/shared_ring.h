@@ -60,6 +60,9 @@ void mirai__ring_writer_wish(mirai__ring_writer *writer, bool waits);
 /* 1: at least half is free; 0; -EPROTO. */
 int mirai__ring_writer_is_roomy(mirai__ring_writer *writer);
 
+/* Whether the reader has read all that was published; the reader of the other ring may ask. */
+bool mirai__ring_writer_was_read(const mirai__ring_writer *writer);
+
 /* Copy out up to size bytes; 0: there are none; -EPROTO. */
 ssize_t mirai__ring_reader_take(mirai__ring_reader *reader, void *into, size_t size);
 /* Whether the writer waits and at least half is free now; says so once. */

@@ -306,6 +306,27 @@ static void test_shared_ring__the_first_wait_needs_no_read(void **state)
     ends_close(&ends);
 }
 
+/* Bells that were left unread are no loss; bytes are. */
+static void test_shared_ring__tells_what_a_peer_had_not_read(void **state)
+{
+    (void)state;
+    for (int unread = 0; unread < 2; unread++) {
+        channel_ends ends = ends_open(BY_RING);
+        uint8_t bytes[3];
+        assert_true(write_all(ends.a, "abc", 3));
+        assert_true(read_all(ends.b, bytes, unread ? 2 : 3));
+        assert_true(write_all(ends.b, "xyz", 3));
+        ends.b->ops->free(ends.b);
+        ends.b = NULL;
+        assert_true(read_all(ends.a, bytes, 3));
+        assert_memory_equal(bytes, "xyz", 3);
+        while (ends.a->ops->read(ends.a, bytes, 3) == -EAGAIN) assert_true(wait_for(ends.a, POLLIN));
+        for (int i = 0; i < 3; i++)
+            assert_int_equal(ends.a->ops->read(ends.a, bytes, 3), unread ? -ECONNRESET : 0);
+        ends_close(&ends);
+    }
+}
+
 /* ---- two threads, over channels -------------------------------------------------------------- */
 
 typedef struct walker {
@@ -558,6 +579,7 @@ int main(void)
         cmocka_unit_test(test_shared_ring__a_lying_reader_is_found_out),
         cmocka_unit_test(test_shared_ring__noise_does_no_harm),
         cmocka_unit_test(test_shared_ring__the_first_wait_needs_no_read),
+        cmocka_unit_test(test_shared_ring__tells_what_a_peer_had_not_read),
         cmocka_unit_test(test_shared_ring__loses_no_wake_up),
         cmocka_unit_test(test_shared_ring__loses_no_small_wake_up),
         cmocka_unit_test(test_shared_ring__a_lie_ends_the_channel),
