@@ -60,7 +60,7 @@ size_t mirai__bar_text(char *out, size_t size, size_t width, const char *name, s
                        total, time);
     else
         (void)snprintf(numbers, sizeof numbers, "%zu  %s", done, time);
-    size_t fixed = shown_name + strlen(numbers) + 5; /* spaces and brackets */
+    size_t fixed = shown_name + strlen(numbers) + 4; /* two spaces and two brackets */
     size_t columns = total > 0 && width > fixed ? width - fixed : 0;
     if (columns > BAR_MAX_COLUMNS) columns = BAR_MAX_COLUMNS;
     char bar[BAR_MAX_COLUMNS + 1] = "";
