@@ -195,6 +195,7 @@ static bool must_stop(mirai_daemon *daemon)
  * too. */
 static bool is_host_dead(const mirai_daemon *daemon)
 {
+    if (daemon->host_unwatched) return getppid() != daemon->session.host;
     struct pollfd dead = {.fd = daemon->host_fd, .events = POLLIN};
     return daemon->host_fd >= 0 && poll(&dead, 1, 0) > 0 && (dead.revents & POLLIN);
 }
@@ -206,7 +207,8 @@ static mirai_status wait_for_host(mirai_daemon *daemon)
     bool busy = daemon->present != NULL;
     (void)pthread_mutex_unlock(&daemon->lock);
     if (busy) mirai__report_look(daemon);
-    int64_t deadline = busy ? mirai__deadline(BUSY_LOOK_MS) : MIRAI__NEVER;
+    bool looking = busy || daemon->host_unwatched;
+    int64_t deadline = looking ? mirai__deadline(BUSY_LOOK_MS) : MIRAI__NEVER;
     mirai_status status = mirai__link_wait(daemon->link, false, daemon->watch_fd, deadline);
     return status == MIRAI_E_TIMEDOUT ? MIRAI_OK : status;
 }
@@ -234,10 +236,13 @@ static void *control(void *argument)
 }
 
 /* Our parent, if that is the host: its number can then mean no other process. */
-static int open_host(const mirai_daemon *daemon)
+static int open_host(mirai_daemon *daemon)
 {
     pid_t host = daemon->session.host;
-    return host > 0 && getppid() == host ? (int)syscall(SYS_pidfd_open, host, 0) : -1;
+    if (host <= 0 || getppid() != host) return -1;
+    int fd = (int)syscall(SYS_pidfd_open, host, 0);
+    daemon->host_unwatched = fd < 0;
+    return fd;
 }
 
 static void close_fds(mirai_daemon *daemon)

@@ -25,6 +25,7 @@ struct mirai_daemon {
     int wake_fd;             /* readable: the control thread is to end */
     int host_fd;             /* readable: the host is dead; -1: not known to be a parent of ours */
     int watch_fd;            /* readable: one of these two is */
+    bool host_unwatched;     /* it is our parent, but no pidfd is to be had (before Linux 5.3): look now and then */
     pthread_mutex_t sending; /* one frame is written at a time; no other lock is taken under it */
 
     mirai__states states; /* main thread */
