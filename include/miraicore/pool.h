@@ -222,9 +222,10 @@ MIRAI_API mirai_status mirai_pool_close(mirai_pool *pool, int32_t how, int64_t t
  * @param function  borrowed; name of a function that the daemons know.
  * @param args      taken, also on failure. NULL is an error (a builder failed: its detail is kept).
  * @param options   borrowed for the call; NULL: defaults.
- * @return MIRAI_OK; MIRAI_E_INVALID; MIRAI_E_HOOK when a refhook failed or none is registered for a
- *         reference; MIRAI_E_LIMIT when the arguments are too deep or too large; MIRAI_E_INFEASIBLE when no
- *         daemon of this pool can ever run it (unknown tag or daemon, more of a resource than there is);
+ * @return MIRAI_OK; MIRAI_E_INVALID, also for shared values and tasks of another pool among the
+ *         arguments; MIRAI_E_HOOK when a refhook failed or none is registered for a reference;
+ *         MIRAI_E_LIMIT when the arguments are too deep or too large; MIRAI_E_INFEASIBLE when no daemon
+ *         of this pool can ever run it (unknown tag or daemon, more of a resource than there is);
  *         MIRAI_E_INTERRUPTED while waiting for room; MIRAI_E_NOMEM; MIRAI_E_FORKED.
  * @thread any; waits only for room in a budget   @since 0.1
  */
@@ -273,7 +274,8 @@ MIRAI_API mirai_status mirai_pool_cancel_all(mirai_pool *pool, size_t *cancelled
  * Put a value once into each daemon that needs it: what is returned stands for it in the arguments of any
  * task of this pool, at the cost of a few bytes. It is sent to a daemon before the first task there that
  * refers to it, decoded once there, and dropped when the last handle and the last task that refer to it
- * are gone. Tasks must not change what it refers to.
+ * are gone. Tasks must not change what it refers to. It may hold other shared values, up to 8 levels, but
+ * no result of a task that has not resolved yet.
  * @param pool   borrowed.
  * @param value  taken, also on failure.
  * @return owned, release with mirai_value_release(); NULL on failure, with a detail that says why.
@@ -312,7 +314,7 @@ typedef struct mirai_everywhere_options {
  * @return MIRAI_OK; MIRAI_E_USER when it failed on a daemon (the detail has its message; it is then
  *         not remembered); MIRAI_E_START when daemons die in it again and again; MIRAI_E_TIMEDOUT
  *         or MIRAI_E_INTERRUPTED (it is then withdrawn); MIRAI_E_STATE when another run under the same
- *         key took its place; MIRAI_E_CLOSED; and those of mirai_pool_submit().
+ *         key took its place, or for the result of a task that has not resolved to a value; MIRAI_E_CLOSED; and those of mirai_pool_submit().
  * @thread any   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD mirai_status mirai_pool_everywhere(

@@ -117,7 +117,7 @@ size_t mirai__share_size(const mirai__share *share)
 
 mirai__share *mirai__share_of_task(mirai_task *task)
 {
-    if (atomic_load_explicit(&task->share, memory_order_relaxed) == NULL) return NULL;
+    if (atomic_load_explicit(&task->share, memory_order_acquire) == NULL) return NULL;
     (void)pthread_mutex_lock(&links);
     mirai__share *share = atomic_load(&task->share);
     if (share != NULL && !mirai__shared_try_ref(&share->shared)) share = NULL; /* it is about to go */
@@ -144,7 +144,7 @@ mirai__share *mirai__share_tie(mirai__share *share, mirai_task *task)
 
 void mirai__share_untie(mirai_task *task)
 {
-    if (atomic_load_explicit(&task->share, memory_order_relaxed) == NULL) return;
+    if (atomic_load_explicit(&task->share, memory_order_acquire) == NULL) return;
     (void)pthread_mutex_lock(&links);
     mirai__share *share = atomic_load(&task->share);
     if (share != NULL) share->task = NULL;
