@@ -216,7 +216,10 @@ MIRAI_API mirai_status mirai_pool_close(mirai_pool *pool, int32_t how, int64_t t
 /**
  * Submit a task. Its arguments are encoded in this call, so refhooks run here, and when it returns the
  * caller may change anything that the arguments referred to. In a pool with max_tasks or max_bytes it waits
- * while that is reached (a single task may go beyond max_bytes); mirai_pool_try_submit() does not.
+ * while that is reached (a task of each submitting thread may go beyond max_bytes), and threads are let in by
+ * their order of arrival; mirai_pool_try_submit() does not wait. The waiting thread drives the pool. What only
+ * it could read or release does not count less meanwhile: a thread, or a callback in mirai_pool_process(), that
+ * holds unread results up to max_bytes and submits waits for ever.
  * @param pool      borrowed.
  * @param[out] out  owned, release with mirai_task_release(); NULL: detached from the start.
  * @param function  borrowed; name of a function that the daemons know.
@@ -226,7 +229,8 @@ MIRAI_API mirai_status mirai_pool_close(mirai_pool *pool, int32_t how, int64_t t
  *         arguments; MIRAI_E_HOOK when a refhook failed or none is registered for a reference;
  *         MIRAI_E_LIMIT when the arguments are too deep or too large; MIRAI_E_INFEASIBLE when no daemon
  *         of this pool can ever run it (unknown tag or daemon, more of a resource than there is);
- *         MIRAI_E_INTERRUPTED while waiting for room; MIRAI_E_NOMEM; MIRAI_E_FORKED.
+ *         MIRAI_E_INTERRUPTED while waiting for room; MIRAI_E_CLOSED when the pool is closed meanwhile;
+ *         MIRAI_E_NOMEM; MIRAI_E_FORKED.
  * @thread any; waits only for room in a budget   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD mirai_status mirai_pool_submit(mirai_pool *pool, mirai_task **out,

@@ -47,9 +47,18 @@ static mirai_status check_switch(const char *name, int32_t value)
     return mirai__fail(MIRAI_E_INVALID, "%s is %d; it may be 0 or 1", name, (int)value);
 }
 
+static mirai_status check_limits(const int64_t *limits, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (limits[i] < -1)
+            return mirai__fail(MIRAI_E_INVALID, "a limit of %lld; -1 means none", (long long)limits[i]);
+    return MIRAI_OK;
+}
+
 static mirai_status check_open(int32_t daemons, const mirai_pool_options *options)
 {
     int64_t times[] = {options->start_timeout_ms, options->grace_ms, options->heartbeat_ms};
+    int64_t limits[] = {options->max_tasks, options->max_bytes, options->output_limit};
     if (daemons < 0 || daemons > DAEMONS_MAX)
         return mirai__fail(MIRAI_E_INVALID, "%d daemons; 0 to %d are possible", (int)daemons, DAEMONS_MAX);
     if (options->output != MIRAI_OUTPUT_DISCARD && options->output != MIRAI_OUTPUT_INHERIT)
@@ -63,6 +72,7 @@ static mirai_status check_open(int32_t daemons, const mirai_pool_options *option
     if (options->command != NULL && options->command[0] == NULL)
         return mirai__fail(MIRAI_E_INVALID, "the command is empty");
     MIRAI_TRY(mirai__resources_check(options->resources, options->resource_count, true));
+    MIRAI_TRY(check_limits(limits, 3));
     return check_times(times, 3);
 }
 
@@ -136,8 +146,8 @@ static mirai_status check_submit(const mirai_pool *pool, const char *function, c
     return mirai__demand_check(full);
 }
 
-mirai_status mirai_pool_submit(mirai_pool *pool, mirai_task **out, const char *function, mirai_value *args,
-                               const mirai_submit_options *options)
+static mirai_status submit(mirai_pool *pool, mirai_task **out, const char *function, mirai_value *args,
+                           const mirai_submit_options *options, bool may_wait)
 {
     mirai_submit_options full;
     mirai_status status = mirai__forked() ? mirai__enter() : MIRAI_OK; /* keeps a builder's detail */
@@ -146,7 +156,20 @@ mirai_status mirai_pool_submit(mirai_pool *pool, mirai_task **out, const char *f
         mirai_value_release(args);
         return status;
     }
-    return mirai__pool_submit(pool, function, args, &full, out);
+    return may_wait ? mirai__pool_submit(pool, function, args, &full, out)
+                    : mirai__pool_try_submit(pool, function, args, &full, out);
+}
+
+mirai_status mirai_pool_submit(mirai_pool *pool, mirai_task **out, const char *function, mirai_value *args,
+                               const mirai_submit_options *options)
+{
+    return submit(pool, out, function, args, options, true);
+}
+
+mirai_status mirai_pool_try_submit(mirai_pool *pool, mirai_task **out, const char *function, mirai_value *args,
+                                   const mirai_submit_options *options)
+{
+    return submit(pool, out, function, args, options, false);
 }
 
 mirai_status mirai_pool_everywhere(mirai_pool *pool, const char *key, const char *function, mirai_value *args,

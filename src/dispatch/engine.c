@@ -265,6 +265,7 @@ mirai_status mirai__engine_new(const char *name, const mirai_pool_options *optio
     mirai__map_init(&pool->strangers);
     mirai__list_init(&pool->lingering);
     mirai__list_init(&pool->busy);
+    mirai__budget_init(&pool->budget, options);
     mirai__list_init(&pool->waiters);
     mirai__list_init(&pool->setups);
     mirai__list_init(&pool->callbacks);

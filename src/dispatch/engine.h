@@ -14,6 +14,7 @@
 
 #include <pthread.h>
 
+#include "budget.h"
 #include "map.h"
 #include "registry.h"
 #include "scheduler.h"
@@ -77,6 +78,7 @@ struct mirai_pool {
 
     mirai__list setups;    /* mirai__everywhere, in order */
     mirai__list callbacks; /* tasks whose on_resolved is due */
+    mirai__budget budget;
     int64_t plain_events;  /* resolutions without a callback, counted once `event_fd` was asked for */
     int event_fd;          /* -1: never asked for */
     bool rung;             /* it is readable */

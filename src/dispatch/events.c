@@ -55,6 +55,7 @@ mirai_status mirai__events_listen(mirai_pool *pool, int32_t kinds, mirai_event_f
         pool->events->user = user;
     }
     if (status == MIRAI_OK) pool->event_kinds = kinds;
+    mirai__notify_calm(pool);
     (void)pthread_mutex_unlock(&pool->lock);
     return status;
 }

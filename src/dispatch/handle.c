@@ -58,9 +58,11 @@ mirai_task *mirai__task_new(mirai_pool *pool, const char *function, const char *
     return task;
 }
 
-void mirai__task_drop(mirai_task *task)
+/* Under the lock nothing of a user's can be in it: only a handle can have had it decoded. */
+static void drop(mirai_task *task, bool locked)
 {
     if (atomic_fetch_sub_explicit(&task->references, 1, memory_order_acq_rel) != 1) return;
+    mirai__budget_free(task->pool, task->held + (task->partials != NULL ? task->partials->held : 0), locked);
     mirai__share_untie(task);
     mirai__needs_fini(&task->needs);
     mirai__grounds_release(task->because);
@@ -73,6 +75,27 @@ void mirai__task_drop(mirai_task *task)
     mirai__free(task);
 }
 
+void mirai__task_drop(mirai_task *task)
+{
+    drop(task, false);
+}
+
+void mirai__task_hold(mirai_pool *pool, mirai_task *task)
+{
+    task->held = mirai__segment_size(task->request);
+    mirai__budget_hold(pool, task->held);
+}
+
+/* From now on its result counts, instead of its request. */
+static void exchange(mirai_pool *pool, mirai_task *task)
+{
+    size_t before = task->held;
+    task->held = task->result != NULL ? mirai__segment_size(task->result) : 0;
+    mirai__budget_hold(pool, task->held);
+    mirai__budget_free(pool, before, true);
+    mirai__budget_resolved(pool);
+}
+
 void mirai__task_resolved(mirai_pool *pool, mirai_task *task)
 {
     mirai__events_task(pool, MIRAI_EVENT_TASK_RESOLVED, task);
@@ -80,12 +103,13 @@ void mirai__task_resolved(mirai_pool *pool, mirai_task *task)
     mirai__needs_fini(&task->needs);
     mirai__segment_release(task->request);
     task->request = NULL;
+    exchange(pool, task);
     for (mirai__list *at = task->waiters.next; at != &task->waiters; at = at->next)
         mirai__driver_wake(pool, mirai__list_entry(at, mirai__waiter, of_task));
     mirai__gather_resolved(pool, task);
     mirai__queue_resolved(pool, task);
     mirai__notify_resolved(pool, task);
-    mirai__task_drop(task); /* the scheduler's hold */
+    drop(task, true); /* the scheduler's hold */
 }
 
 mirai__segment *mirai__task_segment(mirai_task *task)
@@ -184,9 +208,12 @@ mirai_status mirai__task_value(mirai_task *task, const mirai_value **out)
     task->decoding = status == MIRAI_OK ? DECODED : NOT_DECODED;
     mirai__segment *result = status == MIRAI_OK ? task->result : NULL;
     if (result != NULL) task->result = NULL;
+    size_t held = result != NULL ? task->held : 0;
+    if (result != NULL) task->held = 0;
     (void)pthread_cond_broadcast(&decode_done);
     (void)pthread_mutex_unlock(&decode_lock);
     mirai__segment_release(result);
+    mirai__budget_free(task->pool, held, false);
     if (status == MIRAI_OK) *out = value;
     return status;
 }

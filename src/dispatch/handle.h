@@ -33,6 +33,7 @@ struct mirai_task {
     mirai__segment *result;  /* of a RESULT; until decoded */
     _Atomic(mirai__share *) share; /* of the result, not counted; set under the lock of links (share.c) */
     mirai__grounds *because; /* why the task failed that this one needed; owned or NULL */
+    size_t held;             /* bytes of request, then of result, that count in the pool's budget */
     mirai__cause *cause;     /* owned or NULL */
     uint64_t ran_on;         /* daemon of the last attempt; 0: none */
     int64_t ran_pid;         /* its process */
@@ -56,8 +57,9 @@ struct mirai_task {
 uint64_t mirai__task_number(void); /* next number of a task, or of a run everywhere: they share the range */
 mirai_task *mirai__task_new(mirai_pool *pool, const char *function, const char *label);
 mirai_task *mirai__task_of(mirai__sched_task *task);
-void mirai__task_drop(mirai_task *task); /* one reference less; the lock may be held or not; runs no user code unless
-                                            a value was decoded, which only the last handle can see */
+void mirai__task_drop(mirai_task *task); /* one reference less; lock not held; may run user code: releases of a value */
+/* Its request is kept from now on. Lock held. */
+void mirai__task_hold(mirai_pool *pool, mirai_task *task);
 /* RESOLVE was given: wake its waiters, queue its callback, let go of its request. Lock held. */
 void mirai__task_resolved(mirai_pool *pool, mirai_task *task);
 /* Its result as it came, counted; NULL: none, or it was decoded. */

@@ -8,6 +8,7 @@
 #include "handle.h"
 
 void mirai__notify_ring(mirai_pool *pool); /* something has fallen due; lock held */
+void mirai__notify_calm(mirai_pool *pool); /* something is no longer due; lock held */
 void mirai__notify_resolved(mirai_pool *pool, mirai_task *task); /* lock held */
 /* It has partial results or progress that a callback is due for; lock held. */
 void mirai__notify_said(mirai_pool *pool, mirai_task *task);

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "alloc.h"
+#include "budget.h"
 #include "clock.h"
 #include "detail.h"
 #include "driver.h"
@@ -96,6 +97,8 @@ const char *mirai__partials_emit(mirai_pool *pool, mirai_task *task, mirai__fram
     fresh->segment = frame->segment;
     frame->segment = NULL;
     mirai__list_append(&partials->items, &fresh->node);
+    partials->held += mirai__segment_size(fresh->segment);
+    mirai__budget_hold(pool, mirai__segment_size(fresh->segment));
     if (partials->on_partial != NULL) mirai__notify_said(pool, task);
     for (mirai__list *at = task->waiters.next; at != &task->waiters; at = at->next)
         mirai__driver_wake(pool, mirai__list_entry(at, mirai__waiter, of_task));
@@ -105,13 +108,15 @@ const char *mirai__partials_emit(mirai_pool *pool, mirai_task *task, mirai__fram
 /* ---- reading --------------------------------------------------------------------------------- */
 
 /* Take the first one out; NULL: there is none. Lock held. */
-static mirai__segment *take(mirai__partials *partials)
+static mirai__segment *take(mirai_pool *pool, mirai__partials *partials)
 {
     mirai__list *node = partials != NULL ? mirai__list_pop(&partials->items) : NULL;
     if (node == NULL) return NULL;
     item *first = mirai__list_entry(node, item, node);
     mirai__segment *segment = first->segment;
     mirai__free(first);
+    partials->held -= mirai__segment_size(segment);
+    mirai__budget_free(pool, mirai__segment_size(segment), true);
     return segment;
 }
 
@@ -144,7 +149,7 @@ mirai_status mirai_task_next_partial(mirai_task *task, mirai_value **out, int64_
                                  : mirai__driver_wait(pool, &task->waiters, has_partial, task,
                                                       mirai__deadline(timeout_ms), true);
     if (status == MIRAI_OK) {
-        segment = take(task->partials);
+        segment = take(pool, task->partials);
         if (segment == NULL) status = mirai__fail(MIRAI_E_CLOSED, "the task has resolved and emits no more");
     }
     (void)pthread_mutex_unlock(&pool->lock);
@@ -203,7 +208,7 @@ size_t mirai__partials_deliver(mirai_task *task)
         mirai__segment *segment = NULL;
         char *text = NULL;
         (void)pthread_mutex_lock(&task->pool->lock);
-        if (partials->on_partial != NULL) segment = take(partials);
+        if (partials->on_partial != NULL) segment = take(task->pool, partials);
         bool progress = segment == NULL && partials->progress_due;
         double fraction = partials->fraction;
         if (progress) {

@@ -12,6 +12,7 @@ typedef struct mirai__partials {
     mirai_progress_fn on_progress;
     mirai_partial_fn on_partial;
     mirai__list items;   /* partial results that nobody has read, in order */
+    size_t held;         /* their bytes, which count in the pool's budget */
     double fraction;
     char *text;          /* owned; NULL: none */
     bool has_progress;

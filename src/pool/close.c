@@ -56,6 +56,7 @@ static mirai_status settle(mirai_pool *pool, int32_t how, int64_t timeout_ms)
 {
     mirai_status status = MIRAI_OK;
     mirai__sched_close(&pool->sched, how, mirai__now_ms());
+    mirai__budget_close(pool);
     mirai__engine_commands(pool);
     if (how == MIRAI_DRAIN) {
         status = mirai__driver_wait(pool, NULL, is_drained, pool, mirai__deadline(timeout_ms), true);

@@ -3,6 +3,8 @@
  */
 #include "pool.h"
 
+#include <stdatomic.h>
+
 #include "alloc.h"
 #include "clock.h"
 #include "events.h"
@@ -26,6 +28,10 @@ static void fill(const mirai_pool *pool, mirai_pool_status *out)
     out->submitted = counts->submitted;
     out->retried = counts->retried;
     out->daemons_starting = counts->starting + counts->spawning;
+    out->bytes_used = atomic_load(&pool->budget.bytes);
+    out->bytes_peak = pool->budget.peak;
+    out->bytes_capacity = pool->budget.max_bytes;
+    out->tasks_capacity = pool->budget.max_tasks;
     out->events_dropped = mirai__events_dropped(pool);
 }
 

@@ -16,6 +16,9 @@ mirai_status mirai__pool_close(mirai_pool *pool, int32_t how, int64_t timeout_ms
 /* Takes args. */
 mirai_status mirai__pool_submit(mirai_pool *pool, const char *function, mirai_value *args,
                                 const mirai_submit_options *options, mirai_task **out);
+/* As that, but E_FULL instead of waiting for room. Takes args. */
+mirai_status mirai__pool_try_submit(mirai_pool *pool, const char *function, mirai_value *args,
+                                    const mirai_submit_options *options, mirai_task **out);
 /* With a random stream of the caller's (seeds.h); NULL: the next of the pool's own. Takes args. */
 mirai_status mirai__pool_submit_stream(mirai_pool *pool, const char *function, mirai_value *args,
                                        const mirai_submit_options *options, const mirai_rng *stream,

@@ -56,43 +56,43 @@ size_t mirai__pool_cancel_all(mirai_pool *pool)
     return count;
 }
 
-mirai_status mirai__pool_submit(mirai_pool *pool, const char *function, mirai_value *args,
-                                const mirai_submit_options *options, mirai_task **out)
-{
-    return mirai__pool_submit_stream(pool, function, args, options, NULL, out);
-}
-
-/* `stream`: it takes the pool's next. */
+/* `stream`: it takes the pool's next. Lock held. */
 static mirai_status enqueue(mirai_pool *pool, mirai_task *task, const mirai_submit_options *options, bool stream)
 {
-    (void)pthread_mutex_lock(&pool->lock);
     mirai__sched_request asked;
     mirai_status status = mirai__demand_read(pool, options, &asked);
     asked.waits = mirai__needs_enter(&task->needs, task);
     if (status == MIRAI_OK) status = mirai__sched_submit(&pool->sched, &task->sched, &asked, mirai__now_ms());
     if (status == MIRAI_OK) {
+        mirai__task_hold(pool, task);
         mirai__events_queued(pool, &task->sched);
         mirai__needs_judge(pool, &task->needs);
         if (stream) mirai__seeds_take(&pool->seeds, task->request);
         mirai__engine_commands(pool);
-        mirai__engine_rearm(pool);
     } else {
         mirai__needs_leave(&task->needs);
     }
-    (void)pthread_mutex_unlock(&pool->lock);
     return status;
 }
 
-mirai_status mirai__pool_submit_stream(mirai_pool *pool, const char *function, mirai_value *args,
-                                       const mirai_submit_options *options, const mirai_rng *stream,
-                                       mirai_task **out)
+/* What a call asks for. */
+typedef struct call {
+    const char *function;
+    mirai_value *args; /* taken */
+    const mirai_submit_options *options;
+    const mirai_rng *stream; /* NULL: the next of the pool's own */
+} call;
+
+/* A task with its request, held for the scheduler too. Hooks run. */
+static mirai_status make(mirai_pool *pool, const call *call, mirai_task **out)
 {
+    const mirai_submit_options *options = call->options;
     mirai__segment *request = NULL;
     mirai__needs needs;
     const mirai_rng *room = pool->seeds.seeded ? &pool->seeds.base : NULL; /* for the next of the pool's own */
-    MIRAI_TRY(mirai__request_encode_stream(pool, function, args, options->label, stream != NULL ? stream : room,
-                                           &needs, &request));
-    mirai_task *task = mirai__task_new(pool, function, options->label);
+    MIRAI_TRY(mirai__request_encode_stream(pool, call->function, call->args, options->label,
+                                           call->stream != NULL ? call->stream : room, &needs, &request));
+    mirai_task *task = mirai__task_new(pool, call->function, options->label);
     if (task == NULL) {
         mirai__needs_fini(&needs);
         mirai__segment_release(request);
@@ -108,13 +108,56 @@ mirai_status mirai__pool_submit_stream(mirai_pool *pool, const char *function, m
         return MIRAI_E_NOMEM;
     }
     atomic_fetch_add_explicit(&task->references, 1, memory_order_relaxed); /* the scheduler's hold */
+    *out = task;
+    return MIRAI_OK;
+}
 
-    mirai_status status = pool->sync ? mirai__sync_submit(pool, task, stream == NULL)
-                                     : enqueue(pool, task, options, stream == NULL);
-    if (status != MIRAI_OK) mirai__task_drop(task);
+static mirai_status submit(mirai_pool *pool, const call *call, bool may_wait, mirai_task **out)
+{
+    mirai__ticket ticket;
+    mirai_status status = mirai__budget_enter(pool, &ticket, may_wait);
+    if (status != MIRAI_OK) {
+        mirai_value_release(call->args);
+        return status;
+    }
+    mirai_task *task = NULL;
+    bool stream = call->stream == NULL;
+    status = make(pool, call, &task);
+    bool is_made = status == MIRAI_OK;
+    if (is_made && pool->sync) status = mirai__sync_submit(pool, task, stream);
+    if (!pool->sync && (is_made || ticket.is_in)) {
+        (void)pthread_mutex_lock(&pool->lock);
+        if (is_made) status = enqueue(pool, task, call->options, stream);
+        mirai__budget_entered(pool, &ticket, status == MIRAI_OK);
+        if (is_made) mirai__engine_rearm(pool);
+        (void)pthread_mutex_unlock(&pool->lock);
+    }
+    if (is_made && status != MIRAI_OK) mirai__task_drop(task);
     if (status == MIRAI_OK && out != NULL)
         *out = task;
-    else
+    else if (is_made)
         mirai__task_drop(task);
     return status;
+}
+
+mirai_status mirai__pool_submit(mirai_pool *pool, const char *function, mirai_value *args,
+                                const mirai_submit_options *options, mirai_task **out)
+{
+    const call call = {.function = function, .args = args, .options = options};
+    return submit(pool, &call, true, out);
+}
+
+mirai_status mirai__pool_try_submit(mirai_pool *pool, const char *function, mirai_value *args,
+                                    const mirai_submit_options *options, mirai_task **out)
+{
+    const call call = {.function = function, .args = args, .options = options};
+    return submit(pool, &call, false, out);
+}
+
+mirai_status mirai__pool_submit_stream(mirai_pool *pool, const char *function, mirai_value *args,
+                                       const mirai_submit_options *options, const mirai_rng *stream,
+                                       mirai_task **out)
+{
+    const call call = {.function = function, .args = args, .options = options, .stream = stream};
+    return submit(pool, &call, true, out);
 }
