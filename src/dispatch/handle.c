@@ -98,6 +98,8 @@ static void exchange(mirai_pool *pool, mirai_task *task)
 
 void mirai__task_resolved(mirai_pool *pool, mirai_task *task)
 {
+    if (task->sched.outcome == MIRAI_OUTCOME_LOST && task->sched.loss == MIRAI__LOSS_UNSTARTED)
+        mirai__cause_unstarted(task, pool->start_detail);
     mirai__events_task(pool, MIRAI_EVENT_TASK_RESOLVED, task);
     mirai__dependency_settle(pool, task);
     mirai__needs_fini(&task->needs);

@@ -20,6 +20,7 @@ typedef struct mirai__cause {
     const char *fault; /* constant text or NULL */
     int64_t silent_ms; /* it was killed because it had not answered for so long; else 0 */
     char *last_words;  /* owned or NULL */
+    char *unstarted;   /* why it never came; owned or NULL */
 } mirai__cause;
 
 struct mirai_task {
@@ -77,6 +78,8 @@ mirai_value *mirai__outcome_annotate(const mirai_task *task, mirai_value *error)
 /* The same of a task that is known by its names (function, NUL, label, NUL). */
 mirai_value *mirai__outcome_tell(mirai_value *error, uint64_t task, int32_t attempts, const char *names,
                                  uint32_t label_at);
+/* The daemon that it was to have did not start, for this reason (NULL: unknown). Lock held. */
+void mirai__cause_unstarted(mirai_task *task, const char *why);
 void mirai__cause_free(mirai__cause *cause);
 
 #endif

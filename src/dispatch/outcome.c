@@ -13,7 +13,15 @@ void mirai__cause_free(mirai__cause *cause)
 {
     if (cause == NULL) return;
     mirai__free(cause->last_words);
+    mirai__free(cause->unstarted);
     mirai__free(cause);
+}
+
+void mirai__cause_unstarted(mirai_task *task, const char *why)
+{
+    mirai__cause_free(task->cause);
+    task->cause = mirai__alloc_zero(1, sizeof *task->cause);
+    if (task->cause != NULL) task->cause->unstarted = mirai__strdup(why != NULL ? why : "its daemon did not start");
 }
 
 static mirai_value *with_text(mirai_value *error, const char *key, const char *text)
@@ -74,6 +82,8 @@ static mirai_value *lost(const mirai_task *task)
                         "daemon %llu, on which alone the task was to run, is gone", (unsigned long long)task->only_on);
         return with_number(error, "daemon", task->only_on);
     }
+    if (cause != NULL && cause->unstarted != NULL)
+        return mirai_error("daemon_lost", MIRAI_OUTCOME_LOST, "%s", cause->unstarted);
     say_how(cause, message, sizeof message);
     bool quarantined = task->sched.loss == MIRAI__LOSS_QUARANTINED;
     mirai_value *error =

@@ -41,7 +41,7 @@ typedef struct mirai__remote {
     uint64_t job_end;  /* bytes of the link up to the end of the last JOB frame */
     bool job_last;     /* nothing was sent after it */
     bool unbegun;      /* once unlinked: it cannot have read that frame to its end */
-    uint32_t strays;   /* results that matched no attempt, and answers to no ping */
+    uint32_t strays;   /* results and partial results that matched no attempt, and answers to no ping */
     mirai__list busy;  /* in pool->busy while it has an attempt */
     mirai__pulse pulse;
     int32_t untold;    /* partial results of the present attempt for which TAKEN is still to be sent */

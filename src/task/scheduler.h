@@ -46,7 +46,8 @@ enum { MIRAI__GROUPS_MAX = 64, MIRAI__RESOURCES_MAX = 16, MIRAI__DEATHS_MAX = 3,
 enum {
     MIRAI__LOSS_DIED = 0,        /* its daemon died in it, or was lost before it had begun it */
     MIRAI__LOSS_QUARANTINED = 1, /* so did MIRAI__DEATHS_MAX daemons */
-    MIRAI__LOSS_STRANDED = 2     /* the only daemon that it may run on is gone */
+    MIRAI__LOSS_STRANDED = 2,    /* the only daemon that it may run on is gone */
+    MIRAI__LOSS_UNSTARTED = 3    /* its daemon did not start, in an ephemeral pool */
 };
 
 typedef struct mirai__sched_task {
@@ -162,6 +163,7 @@ typedef struct mirai__sched_config {
     int64_t daemons;          /* to keep alive; one that is ending counts until it is gone */
     int64_t start_timeout_ms; /* from SPAWN's daemon_added to daemon_ready; -1: none */
     int64_t grace_ms;         /* default for cancelled attempts; -1: for ever */
+    bool ephemeral;           /* a daemon for each task: `daemons` is 0, and there is no other group and no setup */
     const char *tags;         /* of group 0; borrowed for the scheduler's life */
     const mirai_resource *resources; /* what there is; names borrowed for the scheduler's life */
     size_t resource_count;    /* at most MIRAI__RESOURCES_MAX; "gpus" at most 64 and whole */

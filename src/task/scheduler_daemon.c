@@ -58,6 +58,8 @@ void mirai__sched_spawn_failed(mirai__sched *sched, int32_t group, int64_t now)
     if (group < 0 || group >= sched->group_count) return;
     if (sched->groups[group].spawning > 0) MIRAI__TALLY(sched, group, spawning, -1);
     mirai__sched_start_failed(&sched->groups[group], sched->groups[group].round, now);
+    sched->now = now;
+    if (sched->config.ephemeral) mirai__sched_unstarted(sched);
     mirai__sched_census(sched, now);
 }
 
@@ -175,7 +177,9 @@ void mirai__sched_end(mirai__sched *sched, mirai__sched_daemon *daemon, int64_t 
 void mirai__sched_retire(mirai__sched *sched, mirai__sched_daemon *daemon, int64_t now)
 {
     if (daemon->state != MIRAI__DAEMON_STARTING && daemon->state != MIRAI__DAEMON_IDLE) return;
-    if (daemon->pins > 0 || !mirai__sched_has_excess(&sched->groups[daemon->group])) return;
+    bool spent = sched->config.ephemeral && daemon->tried;
+    bool excess = daemon->pins == 0 && mirai__sched_has_excess(&sched->groups[daemon->group]);
+    if (!spent && !excess) return;
     daemon->parting = true;
     order(sched, daemon, MIRAI__COMMANDS_RETIRE);
     mirai__sched_timer_set(sched, daemon, MIRAI__NEVER);
@@ -255,6 +259,7 @@ void mirai__sched_daemon_gone(mirai__sched *sched, mirai__sched_daemon *daemon, 
     sched->now = now;
     if (task) lose(sched, daemon, task, begun);
     daemon->state = 0;
+    if (sched->config.ephemeral && !daemon->tried && !daemon->parting) mirai__sched_unstarted(sched);
     if (setup) mirai__sched_setup_died(sched, daemon, setup, begun, now);
     mirai__sched_census(sched, now);
 }

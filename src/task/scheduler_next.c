@@ -136,6 +136,7 @@ static bool next_spawn(mirai__sched *sched, mirai__sched_command *out)
 void mirai__sched_next(mirai__sched *sched, mirai__sched_command *out)
 {
     *out = (mirai__sched_command){.kind = MIRAI__COMMAND_NONE};
+    if (sched->config.ephemeral) mirai__sched_follow(sched);
     (void)(next_resolved(sched, out) || next_report(sched, out) || next_pending(sched, out) ||
            next_run(sched, out) || next_spawn(sched, out));
 }

@@ -79,11 +79,18 @@ void mirai__sched_give(mirai__sched *sched, mirai__sched_daemon *daemon, mirai__
 void mirai__sched_stop(mirai__sched *sched, mirai__sched_daemon *daemon, int64_t deadline);
 /* It gets nothing more. */
 void mirai__sched_end(mirai__sched *sched, mirai__sched_daemon *daemon, int64_t now);
-/* End it and say so, if it has nothing to do and its group has one too many. */
+/* End it and say so, if it has nothing to do and its group has one too many, or it has had its only task. */
 void mirai__sched_retire(mirai__sched *sched, mirai__sched_daemon *daemon, int64_t now);
 /* The tail of every event that changed which daemons there are: setups that wait, and what to
  * spawn. */
 void mirai__sched_census(mirai__sched *sched, int64_t now);
+
+/* ---- scheduler_ephemeral.c ---- */
+
+/* Have as many daemons as there are tasks. */
+void mirai__sched_follow(mirai__sched *sched);
+/* A daemon that was to take a task is gone, or never came. */
+void mirai__sched_unstarted(mirai__sched *sched);
 
 /* ---- scheduler_setup.c ---- */
 
