@@ -97,7 +97,12 @@ typedef struct mirai_pool_options {
     int64_t grace_ms;
     /** One of MIRAI_OUTPUT_*. */
     int32_t output;
-    /** 1: there are no daemons; a task runs inside mirai_pool_submit(), on its thread: for debuggers. */
+    /**
+     * 1: there are no daemons (and `daemons` must be 0); a task runs inside mirai_pool_submit(), on its thread: for
+     * debuggers. What it gets and gives is copied through the hooks as for a daemon. Its time-out is not enforced,
+     * what it asks for of daemons and resources is not looked at, and cancelling it comes too late. A function that
+     * crashes takes the program with it.
+     */
     int32_t sync;
     /** What its daemons are started with; borrowed for the call. NULL: defaults. */
     const mirai_daemon_options *daemon;

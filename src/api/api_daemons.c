@@ -4,6 +4,7 @@
 #include <miraicore/pool.h>
 
 #include "detail.h"
+#include "engine.h"
 #include "pool.h"
 
 enum { DAEMONS_MAX = 4096 };
@@ -11,6 +12,7 @@ enum { DAEMONS_MAX = 4096 };
 static mirai_status check(const mirai_pool *pool, int32_t daemons, int32_t least)
 {
     if (pool == NULL) return mirai__fail(MIRAI_E_INVALID, "the pool is NULL");
+    if (pool->sync) return mirai__fail(MIRAI_E_STATE, "a sync pool has no daemons");
     if (daemons < least || daemons > DAEMONS_MAX)
         return mirai__fail(MIRAI_E_INVALID, "%d daemons; %d to %d are possible", (int)daemons, (int)least,
                            DAEMONS_MAX);

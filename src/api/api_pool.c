@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "complete.h"
 #include "demand.h"
 #include "detail.h"
 #include "engine.h"
@@ -77,7 +78,7 @@ static mirai_status check_open(int32_t daemons, const mirai_pool_options *option
 }
 
 /* A pool in a job multiplies: each daemon that runs it has daemons of its own. */
-static mirai_status check_place(const mirai_pool_options *options)
+mirai_status mirai__complete_place(const mirai_pool_options *options)
 {
     if (!mirai__session_is_daemon() && !mirai__here_is_running()) return MIRAI_OK;
     if (mirai__session_is_daemon() && !mirai__session_has_entered())
@@ -92,6 +93,18 @@ static mirai_status check_place(const mirai_pool_options *options)
                        (int)mirai__session_depth());
 }
 
+mirai_status mirai__complete_open(const char *name, int32_t daemons, const mirai_pool_options *options,
+                                  mirai_pool_options *full)
+{
+    if (!mirai__name_valid(name)) return mirai__fail(MIRAI_E_INVALID, "a pool's name has 1 to 255 bytes");
+    MIRAI_TRY(mirai__options_read(full, sizeof *full, options, "mirai_pool_options"));
+    MIRAI_TRY(check_open(daemons, full));
+    full->start_timeout_ms = or_default(full->start_timeout_ms, START_TIMEOUT_MS);
+    full->grace_ms = or_default(full->grace_ms, GRACE_MS);
+    full->heartbeat_ms = or_default(full->heartbeat_ms, HEARTBEAT_MS);
+    return MIRAI_OK;
+}
+
 mirai_status mirai_pool_open(mirai_pool **out, const char *name, int32_t daemons,
                              const mirai_pool_options *options)
 {
@@ -99,13 +112,8 @@ mirai_status mirai_pool_open(mirai_pool **out, const char *name, int32_t daemons
     mirai_pool_options full;
     if (out == NULL) return mirai__fail(MIRAI_E_INVALID, "out is NULL");
     if (name == NULL) name = "default";
-    if (!mirai__name_valid(name)) return mirai__fail(MIRAI_E_INVALID, "a pool's name has 1 to 255 bytes");
-    MIRAI_TRY(mirai__options_read(&full, sizeof full, options, "mirai_pool_options"));
-    MIRAI_TRY(check_open(daemons, &full));
-    MIRAI_TRY(check_place(&full));
-    full.start_timeout_ms = or_default(full.start_timeout_ms, START_TIMEOUT_MS);
-    full.grace_ms = or_default(full.grace_ms, GRACE_MS);
-    full.heartbeat_ms = or_default(full.heartbeat_ms, HEARTBEAT_MS);
+    MIRAI_TRY(mirai__complete_open(name, daemons, options, &full));
+    MIRAI_TRY(mirai__complete_place(&full));
     return mirai__pool_open(name, daemons, &full, out);
 }
 
@@ -119,10 +127,8 @@ mirai_status mirai_pool_close(mirai_pool *pool, int32_t how, int64_t timeout_ms)
     return status;
 }
 
-/* What submit and everywhere have in common. */
-static mirai_status check_call(const mirai_pool *pool, const char *function, const mirai_value *args)
+mirai_status mirai__complete_call(const char *function, const mirai_value *args)
 {
-    MIRAI_TRY(check_pool(pool));
     if (!mirai__name_valid(function))
         return mirai__fail(MIRAI_E_INVALID, "a function's name has 1 to 255 bytes of UTF-8");
     if (args == NULL) {
@@ -132,6 +138,13 @@ static mirai_status check_call(const mirai_pool *pool, const char *function, con
         return mirai__fail(MIRAI_E_INVALID, "the arguments are NULL%s%s", *why != '\0' ? ": " : "", why);
     }
     return MIRAI_OK;
+}
+
+/* What submit and everywhere have in common. */
+static mirai_status check_call(const mirai_pool *pool, const char *function, const mirai_value *args)
+{
+    MIRAI_TRY(check_pool(pool));
+    return mirai__complete_call(function, args);
 }
 
 static mirai_status check_submit(const mirai_pool *pool, const char *function, const mirai_value *args,

@@ -100,6 +100,16 @@ static void drop_rest(mirai_pool *pool)
         mirai__everywhere_remove(pool, mirai__list_entry(pool->setups.next, mirai__everywhere, node));
 }
 
+void mirai__pool_refuse(mirai_pool *pool)
+{
+    (void)pthread_mutex_lock(&pool->lock);
+    mirai__sched_close(&pool->sched, MIRAI_CANCEL, mirai__now_ms());
+    mirai__engine_commands(pool);
+    mirai__driver_notify(pool);
+    mirai__engine_rearm(pool);
+    (void)pthread_mutex_unlock(&pool->lock);
+}
+
 mirai_status mirai__pool_close(mirai_pool *pool, int32_t how, int64_t timeout_ms)
 {
     (void)pthread_mutex_lock(&pool->lock);

@@ -99,3 +99,10 @@ mirai_status mirai__pool_open(const char *name, int32_t daemons, const mirai_poo
     mirai__free(why);
     return status;
 }
+
+void mirai__pool_make_ephemeral(mirai_pool *pool)
+{
+    (void)pthread_mutex_lock(&pool->lock);
+    pool->sched.config.ephemeral = true;
+    (void)pthread_mutex_unlock(&pool->lock);
+}

@@ -12,6 +12,10 @@
 /* Options are complete: no defaults are left to fill in (times: -1 is none). */
 mirai_status mirai__pool_open(const char *name, int32_t daemons, const mirai_pool_options *options,
                               mirai_pool **out);
+/* Have a pool that was just opened start a daemon for each task. */
+void mirai__pool_make_ephemeral(mirai_pool *pool);
+/* Take no further tasks, and resolve those that it has to CLOSED: safe while others use it. Close it afterwards. */
+void mirai__pool_refuse(mirai_pool *pool);
 mirai_status mirai__pool_close(mirai_pool *pool, int32_t how, int64_t timeout_ms);
 /* Takes args. */
 mirai_status mirai__pool_submit(mirai_pool *pool, const char *function, mirai_value *args,

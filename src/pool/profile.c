@@ -29,6 +29,7 @@ static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static mirai__list all = {&all, &all}; /* profiles that have had a pool; few */
 
 static _Thread_local char present[NAME_SIZE]; /* "": not chosen */
+static _Thread_local int held;                /* by this thread */
 
 /* ---- the present one ------------------------------------------------------------------------- */
 
@@ -121,9 +122,13 @@ static mirai_status close_pool(profile *profile, int32_t how, int64_t timeout_ms
 mirai_pool *mirai__profile_hold(const char *name)
 {
     (void)pthread_mutex_lock(&lock);
-    profile *found = find_settled(name);
+    /* Who holds one already must not wait for who waits for that. */
+    profile *found = held > 0 ? find(name) : find_settled(name);
     mirai_pool *pool = found != NULL ? found->pool : NULL;
-    if (pool != NULL) found->holders++;
+    if (pool != NULL) {
+        found->holders++;
+        held++;
+    }
     (void)pthread_mutex_unlock(&lock);
     return pool;
 }
@@ -131,9 +136,10 @@ mirai_pool *mirai__profile_hold(const char *name)
 void mirai__profile_let_go(const char *name)
 {
     (void)pthread_mutex_lock(&lock);
-    profile *held = find(name != NULL ? name : ephemeral); /* it is there as long as it is held */
-    held->holders--;
-    if (held->holders == 0) (void)pthread_cond_broadcast(&changed);
+    struct profile *profile = find(name != NULL ? name : ephemeral); /* it is there as long as it is held */
+    profile->holders--;
+    held--;
+    if (profile->holders == 0) (void)pthread_cond_broadcast(&changed);
     (void)pthread_mutex_unlock(&lock);
 }
 
@@ -153,6 +159,7 @@ mirai_status mirai__profile_hold_ephemeral(const mirai_pool_options *options, mi
         if (found->pool == NULL) mirai__pool_make_ephemeral(pool);
         found->pool = pool;
         found->holders++;
+        held++;
         *out = pool;
     }
     end_change(found);
@@ -165,6 +172,7 @@ mirai_status mirai__profile_hold_ephemeral(const mirai_pool_options *options, mi
 mirai_status mirai__profile_replace(const char *name, int32_t daemons, const mirai_pool_options *options)
 {
     profile *changing = NULL;
+    if (held > 0) return mirai__fail(MIRAI_E_STATE, "a profile's pool cannot be replaced inside a submission");
     (void)pthread_mutex_lock(&lock);
     mirai_status status = begin_change(name, &changing);
     if (status == MIRAI_OK) (void)close_pool(changing, MIRAI_CANCEL, 0);
@@ -193,6 +201,7 @@ mirai_status mirai__profiles_close(int32_t how, int64_t timeout_ms)
     mirai_status first = MIRAI_OK;
     char *why = NULL; /* closing the others says things of its own */
     profile *each;
+    if (held > 0) return mirai__fail(MIRAI_E_STATE, "profiles cannot be closed inside a submission");
     (void)pthread_mutex_lock(&lock);
     while ((each = first_with_pool()) != NULL) {
         each->changing = true;
