@@ -101,10 +101,12 @@ void mirai__dependency_settle(mirai_pool *pool, mirai_task *task)
     if (share->state == MIRAI__SHARE_PENDING) fill(share, task, task->sched.outcome, mirai__task_segment(task));
     mirai__list *node;
     while ((node = mirai__list_pop(&share->dependants)) != NULL) {
-        mirai_task *dependant = mirai__list_entry(node, mirai__need, of_share)->task;
+        mirai__need *need = mirai__list_entry(node, mirai__need, of_share);
+        mirai_task *dependant = need->task;
         if (share->state == MIRAI__SHARE_FAILED) {
             mirai__dependency_fail(pool, dependant, share);
         } else {
+            mirai__needs_count(need);
             mirai__sched_unblock(&pool->sched, &dependant->sched, mirai__now_ms());
             mirai__events_queued(pool, &dependant->sched);
         }

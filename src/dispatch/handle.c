@@ -102,6 +102,7 @@ void mirai__task_resolved(mirai_pool *pool, mirai_task *task)
         mirai__cause_unstarted(task, pool->start_detail);
     mirai__events_task(pool, MIRAI_EVENT_TASK_RESOLVED, task);
     mirai__dependency_settle(pool, task);
+    mirai__needs_leave(&task->needs);
     mirai__needs_fini(&task->needs);
     mirai__segment_release(task->request);
     task->request = NULL;

@@ -24,6 +24,7 @@ typedef struct mirai__need {
     mirai__list of_share; /* in share->dependants while that is pending */
     struct mirai__share *share; /* counted */
     struct mirai_task *task;
+    bool counts; /* among share->users */
 } mirai__need;
 
 typedef struct mirai__needs {
@@ -42,6 +43,7 @@ typedef struct mirai__share {
     mirai__needs needs;      /* what the value refers to itself */
     mirai__grounds *grounds; /* of a failed one: why; owned */
     struct mirai_task *task; /* whose result it is; under the lock of links (share.c) */
+    int64_t users;           /* unresolved tasks that it is ready for: it then counts in the pool's budget, once */
     mirai__list dependants;  /* mirai__need, while it is pending */
     mirai__list copies;      /* daemons that have got it */
     mirai__list grave;       /* in pool->graves */
@@ -54,7 +56,7 @@ mirai__share *mirai__share_of(mirai__shared *shared);
 mirai__share *mirai__share_new(mirai_pool *pool);
 /* A value to share; taken, also on failure. Hooks run; lock not held. */
 mirai_status mirai__share_value(mirai_pool *pool, mirai_value *value, mirai__share **out);
-/* Bytes that it makes the pool hold; lock held. */
+/* Bytes that it makes the pool hold, once it is ready; lock held. */
 size_t mirai__share_size(const mirai__share *share);
 /* The counted share of a task's result, if there is one now. Lock held. */
 mirai__share *mirai__share_of_task(struct mirai_task *task);
@@ -77,10 +79,12 @@ void mirai__share_shut(mirai_pool *pool);
 mirai_status mirai__needs_take(mirai__needs *needs, mirai__sharing *sharing);
 /* None may be pending: E_STATE. Lock held. */
 mirai_status mirai__needs_check(const mirai__needs *needs, const char *who);
-/* Have the task wait for those that are not ready, and say for how many. Lock held, as it is in the next two. */
+/* Have the task wait for those that are not ready, and say for how many. Lock held, as it is in the next three. */
 uint32_t mirai__needs_enter(mirai__needs *needs, struct mirai_task *task);
-/* It was not submitted after all. */
+/* It was not submitted after all, or has resolved. */
 void mirai__needs_leave(mirai__needs *needs);
+/* What it waited for is ready. */
+void mirai__needs_count(mirai__need *need);
 /* It was submitted, and fails if one of them has. Commands are due. */
 void mirai__needs_judge(mirai_pool *pool, mirai__needs *needs);
 /* Lock held, unless the task was never entered. */

@@ -5,6 +5,7 @@
 #include "share.h"
 
 #include "alloc.h"
+#include "budget.h"
 #include "detail.h"
 
 mirai_status mirai__needs_take(mirai__needs *needs, mirai__sharing *sharing)
@@ -34,13 +35,31 @@ mirai_status mirai__needs_check(const mirai__needs *needs, const char *who)
     return MIRAI_OK;
 }
 
+void mirai__needs_count(mirai__need *need)
+{
+    mirai__share *share = need->share;
+    need->counts = true;
+    if (share->users++ == 0) mirai__budget_hold(share->pool, mirai__share_size(share));
+}
+
+static void count_not(mirai__need *need)
+{
+    mirai__share *share = need->share;
+    if (!need->counts) return;
+    need->counts = false;
+    if (--share->users == 0) mirai__budget_free(share->pool, mirai__share_size(share), true);
+}
+
 uint32_t mirai__needs_enter(mirai__needs *needs, struct mirai_task *task)
 {
     uint32_t waits = 0;
     for (size_t i = 0; i < needs->count; i++) {
         mirai__need *need = &needs->items[i];
         need->task = task;
-        if (need->share->state == MIRAI__SHARE_READY) continue;
+        if (need->share->state == MIRAI__SHARE_READY) {
+            mirai__needs_count(need);
+            continue;
+        }
         waits++;
         if (need->share->state == MIRAI__SHARE_PENDING)
             mirai__list_append(&need->share->dependants, &need->of_share);
@@ -50,7 +69,10 @@ uint32_t mirai__needs_enter(mirai__needs *needs, struct mirai_task *task)
 
 void mirai__needs_leave(mirai__needs *needs)
 {
-    for (size_t i = 0; i < needs->count; i++) mirai__list_remove(&needs->items[i].of_share);
+    for (size_t i = 0; i < needs->count; i++) {
+        mirai__list_remove(&needs->items[i].of_share);
+        count_not(&needs->items[i]);
+    }
 }
 
 void mirai__needs_judge(mirai_pool *pool, mirai__needs *needs)

@@ -281,6 +281,46 @@ static void test_share__is_sent_again_to_a_daemon_that_replaces_one(void **state
     story_close(pool);
 }
 
+static bool is_light(void *context)
+{
+    return story_status(context).bytes_used < 100000;
+}
+
+static void test_share__counts_once_while_tasks_need_it(void **state)
+{
+    (void)state;
+    enum { TASKS = 10, SIZE = 1000000 };
+    mirai_pool *pool = story_open(1);
+    mirai_task *tasks[TASKS];
+    mirai_task *big = story_submit(pool, "echo", new_blob(SIZE));
+    story_assert_ok(mirai_task_wait(big, STORY_PATIENCE));
+    mirai_task_release(big); /* unread */
+    assert_true(story_until(is_light, pool));
+
+    mirai_task *busy = story_submit(pool, "obey", mirai_null());
+    mirai_value *shared = share(pool, new_blob(SIZE));
+    assert_true(is_light(pool)); /* it is its holder's */
+    for (int i = 0; i < TASKS; i++) tasks[i] = story_submit(pool, "blob_size", mirai_value_ref(shared));
+    assert_in_range(story_status(pool).bytes_used, SIZE, 2 * SIZE - 1);
+    story_assert_ok(mirai_task_cancel(busy, NULL));
+    mirai_task_release(busy);
+    for (int i = 0; i < TASKS; i++) {
+        (void)story_expect(tasks[i], MIRAI_OUTCOME_VALUE);
+        mirai_task_release(tasks[i]);
+    }
+    assert_true(is_light(pool));
+    mirai_value_release(shared);
+
+    /* And a result, for as long as somebody waits for it, read or not. */
+    big = story_submit(pool, "echo", new_blob(SIZE));
+    mirai_task *size = story_submit(pool, "blob_size", mirai_task_argument(big));
+    assert_int_equal(mirai_value_int_or(story_expect(size, MIRAI_OUTCOME_VALUE), -1), SIZE);
+    mirai_task_release(size);
+    mirai_task_release(big);
+    assert_true(is_light(pool));
+    story_close(pool);
+}
+
 static void test_share__goes_with_further_attempts(void **state)
 {
     (void)state;
@@ -382,6 +422,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_share__gives_every_job_one_object),
         cmocka_unit_test(test_share__is_held_by_tasks_that_wait),
         cmocka_unit_test(test_share__is_sent_again_to_a_daemon_that_replaces_one),
+        cmocka_unit_test(test_share__counts_once_while_tasks_need_it),
         cmocka_unit_test(test_share__goes_with_further_attempts),
         cmocka_unit_test(test_share__may_be_a_part_of_another),
         cmocka_unit_test(test_share__goes_with_what_runs_everywhere),
