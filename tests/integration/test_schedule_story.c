@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- what daemons run ------------------------------------------------------------------------ */
@@ -377,7 +378,7 @@ static void test_schedule__gives_up_a_task_that_kills_daemons(void **state)
 /* Every thread of a process has stopped: that takes a moment. */
 static bool is_stopped(void *context)
 {
-    char path[64], entry[300];
+    char path[64], entry[400];
     (void)snprintf(path, sizeof path, "/proc/%ld/task", (long)*(pid_t *)context);
     DIR *folder = opendir(path);
     bool stopped = folder != NULL;
@@ -444,6 +445,14 @@ static void test_schedule__blames_a_task_that_was_begun(void **state)
 
 /* ---- cancelling all -------------------------------------------------------------------------- */
 
+/* Of this thread: what else the machine does is left out. */
+static int64_t cpu_us(void)
+{
+    struct timespec now;
+    assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now), 0);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 static int64_t time_to_cancel(size_t count)
 {
     mirai_pool *pool = story_open(1);
@@ -458,9 +467,9 @@ static int64_t time_to_cancel(size_t count)
         last = story_submit_with(pool, "echo", mirai_null(), &asks);
     }
     size_t cancelled = 0;
-    int64_t began = story_now_ms();
+    int64_t began = cpu_us();
     story_assert_ok(mirai_pool_cancel_all(pool, &cancelled));
-    int64_t taken = story_now_ms() - began;
+    int64_t taken = cpu_us() - began;
     assert_int_equal(cancelled, count + 1);
     assert_int_equal(mirai_task_cancellation(running), MIRAI_CANCEL_INTERRUPTED);
     assert_int_equal(mirai_task_cancellation(last), MIRAI_CANCEL_NEVER_RAN);
@@ -482,7 +491,9 @@ static void test_schedule__cancels_all_in_linear_time(void **state)
     (void)state;
     size_t few = story_in_valgrind() ? 1000 : 10000;
     int64_t little = time_to_cancel(few), much = time_to_cancel(10 * few);
-    if (much > 60 * (little + 5)) fail_msg("%lld ms for ten times what took %lld ms", (long long)much, (long long)little);
+    print_message("# %zu in %lld us, %zu in %lld us\n", few, (long long)little, 10 * few, (long long)much);
+    if (much > 50 * (little + 100))
+        fail_msg("%lld us for ten times what took %lld us", (long long)much, (long long)little);
 }
 
 static void test_schedule__remembers_that_a_cancel_was_too_late(void **state)
