@@ -95,8 +95,9 @@ void mirai__queue_resolved(mirai_pool *pool, mirai_task *task)
     (void)pthread_mutex_unlock(&queue->lock);
 }
 
-/* The queue's pool, once it has a further task; true: those who wait must learn that it has several now. */
-static bool join_pool(mirai_queue *queue, mirai_pool *pool)
+/* The queue's pool, once it has a further task; true: those who wait must learn that it has several now. *left: the pool
+ * that it has no more to do with, to be released under no lock. */
+static bool join_pool(mirai_queue *queue, mirai_pool *pool, mirai_pool **left)
 {
     bool is_free = queue->size == 0 && queue->inside == 0;
     if (is_free) queue->is_mixed = false;
@@ -105,7 +106,7 @@ static bool join_pool(mirai_queue *queue, mirai_pool *pool)
         queue->is_mixed = true;
         return true;
     }
-    if (queue->pool != NULL) mirai__engine_release(queue->pool);
+    *left = queue->pool;
     queue->pool = mirai__engine_ref(pool);
     return false;
 }
@@ -113,7 +114,7 @@ static bool join_pool(mirai_queue *queue, mirai_pool *pool)
 mirai_status mirai__queue_add(mirai_queue *queue, mirai_task *task)
 {
     mirai_queue *none = NULL;
-    mirai_pool *pool = task->pool;
+    mirai_pool *pool = task->pool, *left = NULL;
     (void)pthread_mutex_lock(&pool->lock);
     if (!atomic_compare_exchange_strong(&task->queue, &none, queue)) {
         (void)pthread_mutex_unlock(&pool->lock);
@@ -121,7 +122,7 @@ mirai_status mirai__queue_add(mirai_queue *queue, mirai_task *task)
     }
     atomic_fetch_add_explicit(&task->references, 1, memory_order_relaxed);
     (void)pthread_mutex_lock(&queue->lock);
-    bool changed = join_pool(queue, pool);
+    bool changed = join_pool(queue, pool, &left);
     queue->size++;
     bool resolved = task->sched.state == MIRAI_TASK_RESOLVED;
     if (resolved)
@@ -131,6 +132,7 @@ mirai_status mirai__queue_add(mirai_queue *queue, mirai_task *task)
     if (resolved) tell_ready(queue, pool);
     (void)pthread_mutex_unlock(&queue->lock);
     (void)pthread_mutex_unlock(&pool->lock);
+    if (left != NULL) mirai__engine_release(left);
     if (changed) wake_all(queue);
     return MIRAI_OK;
 }
