@@ -77,13 +77,13 @@ static bool is_my_turn(void *context)
     return first(&pool->budget) == turn->ticket && has_room(&pool->budget);
 }
 
-static mirai_status wait_in_line(mirai_pool *pool, mirai__ticket *ticket)
+static mirai_status wait_in_line(mirai_pool *pool, mirai__ticket *ticket, int64_t deadline)
 {
     turn turn = {.pool = pool, .ticket = ticket};
     mirai__list_append(&pool->budget.line, &ticket->node);
     look(pool);
     mirai_status status =
-        mirai__driver_wait(pool, &pool->budget.waiters, is_my_turn, &turn, MIRAI__NEVER, true);
+        mirai__driver_wait(pool, &pool->budget.waiters, is_my_turn, &turn, deadline, true);
     if (status == MIRAI_OK && pool->sched.closing == 0) return MIRAI_OK;
     mirai__list_remove(&ticket->node);
     look(pool);
@@ -114,11 +114,27 @@ mirai_status mirai__budget_enter(mirai_pool *pool, mirai__ticket *ticket, bool m
     if (pool->sched.closing != 0)
         status = mirai__fail(MIRAI_E_CLOSED, "the pool is closing");
     else if (inside == 0 && (first(budget) != NULL || !has_room(budget)))
-        status = may_wait ? wait_in_line(pool, ticket) : refuse(budget);
+        status = may_wait ? wait_in_line(pool, ticket, MIRAI__NEVER) : refuse(budget);
     if (status == MIRAI_OK) {
         ticket->is_in = true;
         inside++;
         budget->tasks++;
+    }
+    (void)pthread_mutex_unlock(&pool->lock);
+    mirai__engine_release(pool);
+    return status;
+}
+
+mirai_status mirai__budget_await(mirai_pool *pool, int64_t deadline)
+{
+    mirai__ticket ticket = {.is_in = false};
+    mirai__list_init(&ticket.node);
+    (void)pthread_mutex_lock(&pool->lock);
+    mirai__engine_ref(pool);
+    mirai_status status = wait_in_line(pool, &ticket, deadline);
+    if (status == MIRAI_OK) {
+        mirai__list_remove(&ticket.node);
+        look(pool);
     }
     (void)pthread_mutex_unlock(&pool->lock);
     mirai__engine_release(pool);

@@ -39,6 +39,9 @@ void mirai__budget_init(mirai__budget *budget, const mirai_pool_options *options
 /* Come in with one task, before its arguments are encoded. E_FULL where it may not wait; E_INTERRUPTED, E_CLOSED.
  * Lock not held. */
 mirai_status mirai__budget_enter(mirai_pool *pool, mirai__ticket *ticket, bool may_wait);
+/* Wait in the line until there is room, and leave it: the next to come in may be another. MIRAI_OK, E_TIMEDOUT, E_INTERRUPTED,
+ * E_CLOSED, E_NOMEM. Lock not held. */
+mirai_status mirai__budget_await(mirai_pool *pool, int64_t deadline);
 /* It is submitted (then it is counted until _resolved), or it is not. Lock held. */
 void mirai__budget_entered(mirai_pool *pool, mirai__ticket *ticket, bool submitted);
 /* A task of a limited pool has resolved. Lock held. */

@@ -5,6 +5,7 @@
 #include "mapping.h"
 
 #include "alloc.h"
+#include "budget.h"
 #include "clock.h"
 #include "detail.h"
 #include "engine.h"
@@ -167,7 +168,7 @@ static mirai_status submit(mirai_map *map, mirai__chunk *chunk, mirai_value *pay
     if (args == NULL) return MIRAI_E_NOMEM;
     mirai_submit_options options = map->submit;
     options.user = chunk;
-    return mirai__pool_submit_stream(map->pool, function, args, &options, map->seeded ? &map->stream : NULL, out);
+    return mirai__pool_try_submit_stream(map->pool, function, args, &options, map->seeded ? &map->stream : NULL, out);
 }
 
 /* The chunk is part of the map from now on. Takes task; NULL: it has its result already. */
@@ -236,6 +237,8 @@ static mirai_status send_chunk(mirai_map *map, size_t daemons)
     }
     if (is_of_element(status)) return keep_failure(map, chunk, status);
     mirai__chunk_free(chunk);
+    map->is_full = status == MIRAI_E_FULL;
+    if (map->is_full) return MIRAI_OK;
     if (status != MIRAI_E_CLOSED) return status;
     (void)pthread_mutex_lock(&map->lock);
     if (map->rest == 0) map->rest = MIRAI_OUTCOME_CLOSED;
@@ -274,7 +277,8 @@ static mirai_outcome rest_of(mirai_map *map)
 mirai_status mirai__mapping_fill(mirai_map *map)
 {
     size_t daemons = 0;
-    while (!mirai__mapping_is_sent(map)) {
+    map->is_full = false;
+    while (!map->is_full && !mirai__mapping_is_sent(map)) {
         mirai_outcome rest = rest_of(map);
         if (rest != 0) return give_up(map, rest);
         if (daemons == 0) daemons = daemons_of(map->pool);
@@ -286,13 +290,21 @@ mirai_status mirai__mapping_fill(mirai_map *map)
     return MIRAI_OK;
 }
 
+/* Other tasks fill the pool's budget, and none of ours is out whose end would make room. */
+static mirai_status await_room(mirai_map *map, int64_t deadline)
+{
+    mirai_status status = mirai__budget_await(map->pool, deadline);
+    return status == MIRAI_E_CLOSED ? MIRAI_OK : status; /* sending will tell */
+}
+
 mirai_status mirai__mapping_advance(mirai_map *map, int64_t deadline)
 {
     bool any = false;
     mirai_status status = settle_ready(map, &any);
     if (status == MIRAI_OK) status = mirai__mapping_fill(map);
     if (status == MIRAI_OK && !any && map->out == 0 && map->unread == 0 && mirai__mapping_is_sent(map)) return MIRAI_E_CLOSED;
-    if (status != MIRAI_OK || any || map->out == 0) return status;
+    if (status != MIRAI_OK || any) return status;
+    if (map->out == 0) return map->is_full ? await_room(map, deadline) : MIRAI_OK;
     mirai_task *task = NULL;
     MIRAI_TRY(mirai__queue_next(map->queue, &task, deadline));
     return settle_task(map, task);

@@ -23,8 +23,8 @@ mirai_status mirai__pool_submit(mirai_pool *pool, const char *function, mirai_va
 /* As that, but E_FULL instead of waiting for room. Takes args. */
 mirai_status mirai__pool_try_submit(mirai_pool *pool, const char *function, mirai_value *args,
                                     const mirai_submit_options *options, mirai_task **out);
-/* With a random stream of the caller's (seeds.h); NULL: the next of the pool's own. Takes args. */
-mirai_status mirai__pool_submit_stream(mirai_pool *pool, const char *function, mirai_value *args,
+/* As that, with a random stream of the caller's (seeds.h); NULL: the next of the pool's own. Takes args. */
+mirai_status mirai__pool_try_submit_stream(mirai_pool *pool, const char *function, mirai_value *args,
                                        const mirai_submit_options *options, const mirai_rng *stream,
                                        mirai_task **out);
 /* Takes args. */

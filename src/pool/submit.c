@@ -154,10 +154,10 @@ mirai_status mirai__pool_try_submit(mirai_pool *pool, const char *function, mira
     return submit(pool, &call, false, out);
 }
 
-mirai_status mirai__pool_submit_stream(mirai_pool *pool, const char *function, mirai_value *args,
+mirai_status mirai__pool_try_submit_stream(mirai_pool *pool, const char *function, mirai_value *args,
                                        const mirai_submit_options *options, const mirai_rng *stream,
                                        mirai_task **out)
 {
     const call call = {.function = function, .args = args, .options = options, .stream = stream};
-    return submit(pool, &call, true, out);
+    return submit(pool, &call, false, out);
 }

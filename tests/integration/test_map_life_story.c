@@ -305,6 +305,43 @@ static void test_map__outlasted_by_nothing_when_the_pool_closes(void **state)
     mirai_map_release(map);
 }
 
+/* Its tasks take what room there is, wait for more, and never block where they may not. */
+static void test_map__in_a_pool_with_a_budget(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 8; round++) {
+        mirai_pool_options pool_options = MIRAI_POOL_OPTIONS_INIT;
+        pool_options.max_tasks = round % 2 == 0 ? 1 + round : 0;
+        pool_options.max_bytes = round % 2 == 0 ? 0 : 100;
+        mirai_pool *pool = story_open_with(2, &pool_options);
+        mirai_map_options options = any_options();
+        mirai_value *all = collect(start(pool, "echo", range(300), &options));
+        for (size_t i = 0; i < 300; i++) assert_int_equal(mirai_value_int_or(mirai_value_item(all, i), -1), i);
+        mirai_value_release(all);
+
+        mirai_task *others[8] = {NULL}; /* no room at all, until they are cancelled */
+        size_t count = 0;
+        while (count < 8 && mirai_pool_try_submit(pool, &others[count], "obey", mirai_string("a long enough argument, since "
+               "the budget of bytes counts it, and there is to be no room any more when it has come in"), NULL) == MIRAI_OK)
+            count++;
+        assert_true(count < 8);
+        mirai_map *map = start(pool, "echo", range(20), &options), *second = start(pool, "echo", range(20), &options);
+        assert_int_equal(mirai_map_next(map, NULL, &all, 0), MIRAI_E_TIMEDOUT);
+        assert_int_equal(mirai_map_collect(map, 20, &all), MIRAI_E_TIMEDOUT);
+        mirai_pool_interrupt(pool);
+        assert_int_equal(mirai_map_next(map, NULL, &all, STORY_PATIENCE), MIRAI_E_INTERRUPTED);
+        story_assert_ok(mirai_cancel(others, count, NULL));
+        all = collect(map);
+        assert_int_equal(mirai_value_count(all), 20);
+        mirai_value_release(all);
+        all = collect(second);
+        assert_int_equal(mirai_value_int_or(mirai_value_item(all, 19), -1), 19);
+        mirai_value_release(all);
+        for (size_t i = 0; i < count; i++) mirai_task_release(others[i]);
+        story_close(pool);
+    }
+}
+
 static void test_map__is_interrupted(void **state)
 {
     mirai_map *map = start(*state, "obey", range(3), NULL);
@@ -328,6 +365,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_map__is_cancelled_by_another_thread),
         cmocka_unit_test(test_map__released_while_it_runs),
         cmocka_unit_test(test_map__outlasted_by_nothing_when_the_pool_closes),
+        cmocka_unit_test(test_map__in_a_pool_with_a_budget),
         cmocka_unit_test(test_map__is_interrupted),
     };
     int failed = cmocka_run_group_tests(tests, open_two, close_pool);
