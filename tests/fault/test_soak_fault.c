@@ -72,7 +72,7 @@ static const struct {
     int allowed;
 } kinds[] = {
     [ECHO] = {"echo", 600, VALUE},         [SHARED] = {"second", 80, VALUE},
-    [DEPENDENT] = {"second", 80, VALUE | FAILED}, [TALK] = {"echo", 60, VALUE},
+    [DEPENDENT] = {"second", 80, VALUE | FAILED}, [TALK] = {"talk", 60, VALUE},
     [FAIL] = {"fail_text", 50, FAILED},    [FLAKY] = {"flaky", 30, VALUE},
     [CANCEL] = {"echo", 50, VALUE},        [OBEY] = {"obey", 10, 0},
     [TIMEOUT] = {"nap", 30, VALUE | TIMEDOUT}, [FRAIL] = {"frail", 6, VALUE},
@@ -155,6 +155,14 @@ static void submit(soak *self, slot *slot)
 static int settle_value(const slot *slot)
 {
     const mirai_value *value = NULL;
+    mirai_value *partial = NULL;
+    for (int i = 0; slot->kind == TALK && i < 3; i++) {
+        story_assert_ok(mirai_task_next_partial(slot->task, &partial, 0));
+        assert_int_equal(mirai_value_int_or(partial, -1), i);
+        mirai_value_release(partial);
+    }
+    if (slot->kind == TALK)
+        assert_int_equal(mirai_task_next_partial(slot->task, &partial, 0), MIRAI_E_CLOSED);
     story_assert_ok(mirai_task_result(slot->task, &value));
     if (slot->kind != TIMEOUT) assert_int_equal(mirai_value_int_or(value, -1), slot->number);
     return VALUE;
@@ -186,9 +194,33 @@ static void settle(soak *self, slot *slot)
 
 /* ---- what happens beside them ---- */
 
+/* Some elements go through a map; a daemon may be retired or die meanwhile, but not of them. */
+static void map_some(soak *self)
+{
+    enum { MANY = 100 };
+    mirai_map_options options = MIRAI_MAP_OPTIONS_INIT;
+    mirai_map *map = NULL;
+    mirai_value *items[MANY], *out = NULL;
+    for (int i = 0; i < MANY; i++) items[i] = mirai_int(i);
+    options.unordered = (int32_t)below(self, 2);
+    options.chunk = (size_t)below(self, 20);
+    story_assert_ok(mirai_map_start(self->pool, &map, "echo", mirai_list(items, MANY), &options));
+    if (below(self, 4) == 0) {
+        story_assert_ok(mirai_map_cancel(map));
+    } else {
+        story_assert_ok(mirai_map_collect(map, STORY_PATIENCE, &out));
+        assert_int_equal(mirai_value_count(out), MANY);
+        for (size_t i = 0; i < MANY; i++)
+            assert_int_equal(mirai_value_int_or(mirai_value_item(out, i), -1), i);
+    }
+    mirai_value_release(out);
+    mirai_map_release(map);
+}
+
 static void disturb(soak *self)
 {
-    switch (below(self, 4)) {
+    switch (below(self, 5)) {
+    case 4: map_some(self); return;
     case 0: story_assert_ok(mirai_pool_resize(self->pool, 1 + (int32_t)below(self, DAEMONS_MOST))); return;
     case 1: {
         mirai_everywhere_options options = MIRAI_EVERYWHERE_OPTIONS_INIT;
