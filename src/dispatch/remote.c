@@ -15,7 +15,12 @@
 #include "partial.h"
 #include "settings.h"
 
-enum { STRAYS_MAX = 16, TAKEN_EVERY = 16, LEAVES_IDLE = 1 /* status with which an idle daemon leaves */ };
+enum {
+    STRAYS_MAX = 16,
+    EMITS_MAX = 64,      /* partial results that may be out (FORMAT.md section 2.5) */
+    FRAMES_MAX = 100000, /* read in one go */
+    LEAVES_IDLE = 1      /* status with which an idle daemon leaves */
+};
 
 mirai__remote *mirai__remote_of(mirai__sched_daemon *daemon)
 {
@@ -159,16 +164,16 @@ static void tell_taken(mirai_pool *pool, mirai__remote *remote)
     mirai__remote_send(pool, remote, &taken);
 }
 
-/* PROGRESS or EMIT. Those of a task that has resolved meanwhile are passed over. */
+/* PROGRESS or EMIT. Those of a task that has resolved meanwhile are passed over. What was taken in is told once all
+ * that is there was read: so a daemon cannot keep us reading. */
 static const char *on_said(mirai_pool *pool, mirai__remote *remote, mirai__frame *frame)
 {
     if (frame->attempt == 0 || frame->attempt != remote->sched.attempt)
         return ++remote->strays > STRAYS_MAX ? "it sent partial results for tasks that it did not have" : NULL;
     mirai_task *task = remote->sched.task != NULL ? mirai__task_of(remote->sched.task) : NULL;
     if (frame->kind == MIRAI__FRAME_PROGRESS) return mirai__partials_progress(pool, task, frame);
-    const char *fault = mirai__partials_emit(pool, task, frame);
-    if (fault == NULL && ++remote->untold >= TAKEN_EVERY) tell_taken(pool, remote);
-    return fault;
+    if (++remote->untold > EMITS_MAX) return "it sent more partial results than it may at a time";
+    return mirai__partials_emit(pool, task, frame);
 }
 
 /* A job that is out was never begun, unless it says that it leaves that one behind. */
@@ -210,7 +215,7 @@ static const char *on_frame(mirai_pool *pool, mirai__remote *remote, mirai__fram
 
 const char *mirai__remote_receive(mirai_pool *pool, mirai__remote *remote)
 {
-    for (;;) {
+    for (int count = 0; count < FRAMES_MAX; count++) {
         mirai__frame frame;
         mirai_status status = mirai__link_receive(remote->link, &frame);
         if (status == MIRAI_E_AGAIN) return NULL;
@@ -222,6 +227,7 @@ const char *mirai__remote_receive(mirai_pool *pool, mirai__remote *remote)
         mirai__frame_fini(&frame);
         if (fault != NULL) return fault;
     }
+    return "it sent frames without end";
 }
 
 void mirai__remote_on_link(mirai_pool *pool, mirai__remote *remote)

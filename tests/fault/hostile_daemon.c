@@ -18,7 +18,8 @@
 
 #include "hostile_ring.h"
 
-enum { HEADER = 64, HELLO = 128, KIND_HELLO = 1, KIND_JOB = 3, KIND_RESULT = 4, KIND_PONG = 7, KIND_LEAVE = 9 };
+enum { HEADER = 64, HELLO = 128, KIND_HELLO = 1, KIND_JOB = 3, KIND_RESULT = 4, KIND_PONG = 7, KIND_LEAVE = 9,
+       KIND_PROGRESS = 11, KIND_EMIT = 12 };
 
 typedef struct header {
     int kind, version;
@@ -222,12 +223,45 @@ static bool lie_first(const char *mode, int fd, const uint8_t *token)
     return true;
 }
 
+/* Progress and partial results that are none; true: there is such a mode. */
+static bool say_wrongly(int fd, const char *mode, const header *job)
+{
+    /* [[reference to object 0, null]] with one object of the class "x", and [[0.5, "\xff"]] */
+    static const uint8_t hooked[] = "\x83\x01\x81\x83\x61\x78\x00\x41\xf6\x82\xd9\xd1\xa2\x00\xf6";
+    static const uint8_t no_text[] = "\x81\x82\xf9\x38\x00\x61\xff";
+    static const struct {
+        const char *mode;
+        uint8_t kind, foreign;
+        int count;
+        const uint8_t *body;
+        size_t size;
+    } all[] = {
+        {"progress_empty", KIND_PROGRESS, 0, 1, NULL, 0},
+        {"progress_hooked", KIND_PROGRESS, 0, 1, hooked, sizeof hooked - 1},
+        {"progress_no_text", KIND_PROGRESS, 0, 1, no_text, sizeof no_text - 1},
+        {"progress_foreign", KIND_PROGRESS, 1, 100, no_text, sizeof no_text - 1},
+        {"progress_flood", KIND_PROGRESS, 0, INT32_MAX, (const uint8_t *)"\x81\x82\xf9\x38\x00\xf6", 6},
+        {"emit_empty", KIND_EMIT, 0, 1, NULL, 0},
+        {"emit_foreign", KIND_EMIT, 1, 100, (const uint8_t *)"\x81\xf6", 2},
+        {"emit_flood", KIND_EMIT, 0, INT32_MAX, (const uint8_t *)"\x81\xf6", 2},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (strcmp(mode, all[i].mode) != 0) continue;
+        header said = {.kind = all[i].kind, .task = job->task, .incarnation = job->incarnation, .body = all[i].size};
+        said.attempt = job->attempt + all[i].foreign;
+        for (int n = 0; n < all[i].count; n++)
+            if (!put_header(fd, &said) || !put(fd, all[i].body, all[i].size)) break;
+        return true;
+    }
+    return false;
+}
+
 static void answer_wrongly(int fd, const char *mode)
 {
     header job;
     uint8_t noise[256];
     while (get_frame(fd, &job)) {
-        if (job.kind != KIND_JOB) continue;
+        if (job.kind != KIND_JOB || say_wrongly(fd, mode, &job)) continue;
         header result = {.kind = KIND_RESULT, .task = job.task, .attempt = job.attempt, .incarnation = job.incarnation};
         if (strcmp(mode, "bad_body") == 0) {
             result.body = sizeof noise;

@@ -90,7 +90,9 @@ static void test_hostile__daemons_lie_in_vain(void **state)
     (void)state;
     static const char *const modes[] = {"noise_later", "huge_body", "large_body",  "large_buffers", "foreign",  "job",
                                         "pongs",       "leave",     "hello_again", "bad_outcome",   "no_body",  "stale",
-                                        "bad_body"};
+                                        "bad_body",    "progress_empty", "progress_hooked", "progress_no_text",
+                                        "progress_foreign", "progress_flood", "emit_empty", "emit_foreign",
+                                        "emit_flood"};
     int64_t rss = story_rss_kib();
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) check_lies(modes[i]);
     assert_true(story_rss_kib() - rss < GROWTH_KIB);

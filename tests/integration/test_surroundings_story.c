@@ -64,27 +64,40 @@ static mirai_value *look(mirai_job *job, const mirai_value *args, void *context)
                          text_value(mirai_job_state(job, "thing")), "released", mirai_string(order), MIRAI_END);
 }
 
-/* The rules of state; true when all hold. */
+/* Each call must do as the table says; true when all have. */
 static mirai_value *keep_rules(mirai_job *job, const mirai_value *args, void *context)
 {
     (void)args, (void)context;
-    static char a[] = "a", b[] = "b", c[] = "c";
-    char longest[257];
+    static char a[] = "a", b[] = "b", c[] = "c", too_long[257], longest[256];
+    memset(too_long, 'k', sizeof too_long - 1);
     memset(longest, 'k', sizeof longest - 1);
-    longest[256] = '\0';
+    const struct {
+        mirai_job *job;
+        const char *key;
+        char *state;
+        mirai_state_free_fn release;
+        mirai_status status;
+        const char *order; /* what was freed so far */
+        void *then;
+    } calls[] = {
+        {NULL, "x", a, note, MIRAI_E_INVALID, "a", NULL},
+        {job, NULL, a, note, MIRAI_E_INVALID, "aa", NULL},
+        {job, "", a, note, MIRAI_E_INVALID, "aaa", NULL},
+        {job, too_long, a, note, MIRAI_E_INVALID, "aaaa", NULL},
+        {job, longest, a, note, MIRAI_OK, "aaaa", a},
+        {job, longest, b, note, MIRAI_OK, "aaaaa", b},
+        {job, "other", c, NULL, MIRAI_OK, "aaaaa", c},
+        {job, longest, NULL, NULL, MIRAI_OK, "aaaaab", NULL},
+        {job, "none", NULL, note, MIRAI_OK, "aaaaab", NULL},
+        {job, "other", NULL, note, MIRAI_OK, "aaaaab", NULL},
+    };
+    bool ok = true;
     order[0] = '\0';
-    bool ok = mirai_job_state(NULL, "x") == NULL && mirai_job_state(job, NULL) == NULL && mirai_job_state(job, "") == NULL;
-    ok = ok && mirai_job_set_state(NULL, "x", a, note) == MIRAI_E_INVALID && strcmp(order, "a") == 0;
-    ok = ok && mirai_job_set_state(job, NULL, a, note) == MIRAI_E_INVALID && strcmp(order, "aa") == 0;
-    ok = ok && mirai_job_set_state(job, longest, a, note) == MIRAI_E_INVALID && strcmp(order, "aaa") == 0;
-    longest[255] = '\0';
-    ok = ok && mirai_job_set_state(job, longest, a, note) == MIRAI_OK && mirai_job_state(job, longest) == a;
-    ok = ok && mirai_job_set_state(job, longest, b, note) == MIRAI_OK && strcmp(order, "aaaa") == 0;
-    ok = ok && mirai_job_set_state(job, longest, NULL, NULL) == MIRAI_OK && strcmp(order, "aaaab") == 0;
-    ok = ok && mirai_job_state(job, longest) == NULL;
-    ok = ok && mirai_job_set_state(job, "none", NULL, note) == MIRAI_OK;
-    ok = ok && mirai_job_set_state(job, "plain", c, NULL) == MIRAI_OK && mirai_job_state(job, "plain") == c;
-    ok = ok && mirai_job_set_state(job, "plain", NULL, NULL) == MIRAI_OK && strcmp(order, "aaaab") == 0;
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        mirai_status status = mirai_job_set_state(calls[i].job, calls[i].key, calls[i].state, calls[i].release);
+        bool freed = strcmp(order, calls[i].order) == 0;
+        if (status != calls[i].status || !freed || mirai_job_state(calls[i].job, calls[i].key) != calls[i].then) ok = false;
+    }
     order[0] = '\0';
     return mirai_bool(ok);
 }
