@@ -57,6 +57,7 @@ struct mirai_pool {
     int64_t spawns_owed; /* SPAWN commands that a turn has still to carry out, of all groups */
     int64_t spawning;    /* processes being started by some thread, with the lock dropped */
     bool opening;        /* a daemon that is lost now fails the opening */
+    int64_t came;        /* daemons that were welcomed: some may have left again, idle or old, before others came */
     bool sync;           /* it has no daemons: tasks run where they are submitted; constant */
     bool ending;         /* daemons are being ended: those that start now are ended too */
 

@@ -49,7 +49,7 @@ static mirai_status listen_as_told(mirai_pool *pool)
 static bool is_up(void *context)
 {
     const mirai_pool *pool = context;
-    return pool->start_status != MIRAI_OK || pool->sched.counts.ready >= pool->sched.counts.wanted;
+    return pool->start_status != MIRAI_OK || pool->came >= pool->sched.counts.wanted;
 }
 
 /* Each daemon has the start time-out for itself, and its end tells more than a deadline of ours: so ours comes a
