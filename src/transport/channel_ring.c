@@ -38,38 +38,42 @@ typedef struct ring_channel {
     ssize_t read_end; /* 0 or -errno */
     /* writing */
     mirai__ring_writer out;
+    int buffer;        /* bytes that the socket takes before it is full */
     ssize_t write_end; /* 0: still open, or -errno */
 } ring_channel;
 
 /* ---- bells ----------------------------------------------------------------------------------- */
 
-/* ROUNDS bounds what a hostile peer can make of one call. */
-enum { ONE_BELL = 1, STUFFING = 4096, ROUNDS = 64 };
+enum { ONE_BELL = 1, STUFFING = 4096 };
 
-/* Once, or, when stuffing, until no more go in. 0, or -errno when the peer is gone. */
+/* 0, or -errno when the peer is gone. */
 static ssize_t ring_bells(const ring_channel *self, size_t count)
 {
     static const char bells[STUFFING];
-    ssize_t sent = STUFFING;
-    for (int i = 0; i < ROUNDS && sent == STUFFING; i++) {
-        do {
-            sent = send(self->channel.fd, bells, count, MSG_DONTWAIT | MSG_NOSIGNAL);
-        } while (sent < 0 && errno == EINTR);
-    }
-    return sent >= 0 || errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno; /* full rings as well */
+    ssize_t sent;
+    do {
+        sent = send(self->channel.fd, bells, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    return sent >= 0 || errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno; /* a full socket rings too */
 }
 
-/* Take all bells away; sees the end. */
+/* A socket is writable while no more than a quarter of its buffer is used. */
+static ssize_t stuff(const ring_channel *self)
+{
+    ssize_t rung = 0;
+    for (int i = 0; i <= self->buffer / 4 / STUFFING && rung == 0; i++) rung = ring_bells(self, STUFFING);
+    return rung;
+}
+
+/* Take the bells away that lie there; sees the end. What comes in the meantime is left: a peer could keep us busy. */
 static void take_bells(ring_channel *self)
 {
-    char waste[STUFFING];
-    ssize_t got = STUFFING;
+    char waste[2 * STUFFING];
+    ssize_t got;
+    do {
+        got = recv(self->channel.fd, waste, sizeof waste, MSG_DONTWAIT);
+    } while (got < 0 && errno == EINTR);
     self->asked = false;
-    for (int i = 0; i < ROUNDS && got == STUFFING; i++) {
-        do {
-            got = recv(self->channel.fd, waste, sizeof waste, MSG_DONTWAIT);
-        } while (got < 0 && errno == EINTR);
-    }
     self->hung_up = got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
 }
 
@@ -131,7 +135,7 @@ static void publish(ring_channel *self)
 /* Copy in and publish what there is room for; how much, or -EPROTO. */
 static ssize_t fill(ring_channel *self, const struct iovec *vectors, int count)
 {
-    enum { TELL_AFTER = 65536 };
+    enum { TELL_AFTER = 131072 };
     size_t total = 0, untold = 0;
     for (int i = 0; i < count; i++) {
         size_t done = 0;
@@ -159,7 +163,7 @@ static ssize_t fill(ring_channel *self, const struct iovec *vectors, int count)
 static ssize_t await_room(ring_channel *self)
 {
     mirai__ring_writer_wish(&self->out, true);
-    ssize_t rung = ring_bells(self, STUFFING);
+    ssize_t rung = stuff(self);
     ssize_t roomy = rung < 0 ? rung : mirai__ring_writer_is_roomy(&self->out);
     if (roomy != 0) mirai__ring_writer_wish(&self->out, false);
     return roomy;
@@ -223,12 +227,16 @@ static const mirai__channel_ops ring_ops = {
 /* Takes fd and rings, on success only. `side`: 0 who created the rings, 1 who attached to them. */
 static mirai_status wrap(int fd, const mirai__rings *rings, int side, mirai__channel **out)
 {
-    int least = 1; /* the kernel raises it to its minimum; a small buffer is quickly stuffed */
-    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof least);
+    int buffer = 1; /* the kernel raises it to its minimum; a small buffer is quickly stuffed */
+    socklen_t size = sizeof buffer;
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, size);
+    if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, &size) != 0)
+        return mirai__fail_errno(errno, "descriptor %d", fd);
     ring_channel *self = mirai__alloc_zero(1, sizeof *self);
     if (self == NULL) return MIRAI_E_NOMEM;
     self->channel = (mirai__channel){.ops = &ring_ops, .fd = fd, .off_host = false, .tells = true, .exact = false};
     self->rings = *rings;
+    self->buffer = buffer;
     self->asked = true; /* one may poll before one reads */
     atomic_init(&self->shut, false);
     self->out = mirai__ring_writer_of(rings, side);

@@ -24,7 +24,7 @@ enum { LINE = 128 /* two cache lines: processors fetch them in pairs */ };
 
 #define RING MIRAI__SHARED_RING_SIZE
 #define MASK (RING - 1)
-#define AT_ONCE ((size_t)65536) /* so many bytes are copied before the other side is told */
+#define AT_ONCE ((size_t)131072) /* so many bytes are copied before the other side is told */
 #define MAGIC UINT64_C(0x31676e697269616d)
 
 struct mirai__lane {

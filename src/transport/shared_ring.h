@@ -16,7 +16,7 @@
 #include <sys/types.h>
 #include <miraicore/error.h>
 
-#define MIRAI__SHARED_RING_SIZE ((size_t)262144) /* of each ring; a power of two */
+#define MIRAI__SHARED_RING_SIZE ((size_t)524288) /* of each ring; a power of two */
 
 struct mirai__lane; /* one ring's indices in the shared memory */
 
