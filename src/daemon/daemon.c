@@ -12,6 +12,7 @@
 #include "departure.h"
 #include "detail.h"
 #include "functions.h"
+#include "here.h"
 #include "lock.h"
 #include "message.h"
 #include "spawn.h"
@@ -303,7 +304,8 @@ static mirai_status check_state(const mirai_job *job, const char *key)
 {
     MIRAI_TRY(mirai__enter());
     if (job == NULL) return mirai__fail(MIRAI_E_INVALID, "job is NULL");
-    if (job->daemon == NULL) return mirai__fail(MIRAI_E_STATE, "the job runs in no daemon");
+    if (job->daemon == NULL && job->store == NULL)
+        return mirai__fail(MIRAI_E_STATE, "the job runs in no daemon");
     size_t size = key != NULL ? strnlen(key, 256) : 0;
     if (size == 0 || size > 255) return mirai__fail(MIRAI_E_INVALID, "a key has 1 to 255 bytes");
     return MIRAI_OK;
@@ -312,6 +314,7 @@ static mirai_status check_state(const mirai_job *job, const char *key)
 void *mirai_job_state(mirai_job *job, const char *key)
 {
     if (check_state(job, key) != MIRAI_OK) return NULL;
+    if (job->store != NULL) return mirai__store_get(job->store, key);
     return mirai__states_get(&job->daemon->states, key);
 }
 
@@ -319,6 +322,8 @@ mirai_status mirai_job_set_state(mirai_job *job, const char *key, void *state,
                                  mirai_state_free_fn release)
 {
     mirai_status status = check_state(job, key);
+    if (status == MIRAI_OK && job->store != NULL)
+        return mirai__store_set(job->store, key, state, release, job->number <= 0);
     if (status == MIRAI_OK)
         return mirai__states_set(&job->daemon->states, key, state, release, job->number <= 0);
     if (state != NULL && release != NULL) release(state);

@@ -3,6 +3,7 @@
  */
 #include "here.h"
 
+#include "alloc.h"
 #include "detail.h"
 #include "segment.h"
 
@@ -12,6 +13,45 @@ bool mirai__here_is_running(void)
 {
     return running > 0;
 }
+
+/* ---- what is kept ---------------------------------------------------------------------------- */
+
+mirai__store *mirai__store_new(void)
+{
+    mirai__store *store = mirai__alloc_zero(1, sizeof *store);
+    if (store != NULL) (void)pthread_mutex_init(&store->lock, NULL);
+    return store;
+}
+
+void mirai__store_free(mirai__store *store)
+{
+    if (store == NULL) return;
+    mirai__states_fini(&store->states);
+    (void)pthread_mutex_destroy(&store->lock);
+    mirai__free(store);
+}
+
+void *mirai__store_get(mirai__store *store, const char *key)
+{
+    (void)pthread_mutex_lock(&store->lock);
+    void *state = mirai__states_get(&store->states, key);
+    (void)pthread_mutex_unlock(&store->lock);
+    return state;
+}
+
+mirai_status mirai__store_set(mirai__store *store, const char *key, void *state, mirai_state_free_fn release,
+                              bool lasting)
+{
+    mirai__state *old = NULL;
+    (void)pthread_mutex_lock(&store->lock);
+    mirai_status status = mirai__states_swap(&store->states, key, state, release, lasting, &old);
+    (void)pthread_mutex_unlock(&store->lock);
+    if (status != MIRAI_OK && state != NULL && release != NULL) release(state);
+    mirai__state_free(old);
+    return status;
+}
+
+/* ---- running --------------------------------------------------------------------------------- */
 
 /* Takes value. */
 static mirai_status encode(const mirai_job *job, mirai_value *value, mirai_outcome *outcome, mirai__segment **result)
@@ -29,7 +69,7 @@ mirai_status mirai__here_run(const mirai__here *here, mirai_outcome *outcome, mi
 {
     pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of on_cancel, which nobody will call */
     mirai__frame frame = {.kind = MIRAI__FRAME_JOB,
-                          .aux = 1,
+                          .aux = here->is_setup ? 0 : 1,
                           .task = here->task,
                           .attempt = 1,
                           .segment = mirai__segment_ref(here->request)};
@@ -40,6 +80,9 @@ mirai_status mirai__here_run(const mirai__here *here, mirai_outcome *outcome, mi
     }
     job->hooks = here->hooks;
     job->resolver = here->resolver;
+    job->store = here->store;
+    job->tell = here->tell;
+    job->host = here->host;
     job->here = true;
     mirai_value *value = NULL;
     running++;

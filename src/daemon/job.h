@@ -34,7 +34,11 @@ struct mirai_job {
     const char *function;
     const mirai_value *args;
     mirai_rng rng; /* the task's stream; zeros: it has none, and no stream of ours was taken yet */
-    bool here;   /* runs in its host, of which nothing may be kept or changed: its result is copied */
+    struct mirai__store *store; /* borrowed; what jobs keep where there is no daemon; NULL: in the daemon */
+    /* Where there is no daemon: tell the host this frame; what is left of it is the caller's. NULL: send it. */
+    mirai_status (*tell)(void *host, mirai__frame *frame);
+    void *host;  /* handed to it */
+    bool here;   /* runs in its host, of which nothing may be kept or changed: what it gives is copied */
     bool pulled; /* was given out by mirai_daemon_next() */
     _Atomic bool cancelled;
     mirai_cancel_fn on_cancel; /* under lock; NULL once called */

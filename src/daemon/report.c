@@ -20,7 +20,8 @@ enum { APART_MS = 50, WINDOW_BYTES = 16 * 1024 * 1024 };
 static mirai_status check_job(const mirai_job *job)
 {
     if (job == NULL) return mirai__fail(MIRAI_E_INVALID, "job is NULL");
-    if (job->daemon == NULL) return mirai__fail(MIRAI_E_STATE, "the job runs in no daemon");
+    if (job->daemon == NULL && job->tell == NULL)
+        return mirai__fail(MIRAI_E_STATE, "the job runs in no daemon");
     return MIRAI_OK;
 }
 
@@ -62,6 +63,17 @@ static bool is_time(const mirai__report *report)
     return report->due && !report->telling && !early;
 }
 
+/* Takes text. */
+static mirai_status tell_here(mirai_job *job, double fraction, char *text)
+{
+    mirai__frame frame = frame_of(job, MIRAI__FRAME_PROGRESS);
+    mirai_status status = mirai__progress_write(fraction, text, &frame.segment);
+    if (status == MIRAI_OK) status = job->tell(job->host, &frame);
+    mirai__frame_fini(&frame);
+    mirai__free(text);
+    return status;
+}
+
 mirai_status mirai_job_progress(mirai_job *job, double fraction, const char *text)
 {
     MIRAI_TRY(mirai__enter());
@@ -77,6 +89,7 @@ mirai_status mirai_job_progress(mirai_job *job, double fraction, const char *tex
         copy = mirai__strndup(text, size);
         if (copy == NULL) return MIRAI_E_NOMEM;
     }
+    if (job->tell != NULL) return tell_here(job, fraction, copy);
     mirai_daemon *daemon = job->daemon;
     (void)pthread_mutex_lock(&daemon->lock);
     char *old = job->report.text;
@@ -164,9 +177,10 @@ static void give_room_back(mirai_job *job)
 static mirai_status emit(mirai_job *job, const mirai_value *value)
 {
     mirai__frame frame = frame_of(job, MIRAI__FRAME_EMIT);
-    MIRAI_TRY(mirai__encode(value, NULL, 0, &frame.segment));
-    mirai_status status = take_room(job, mirai__segment_size(frame.segment));
-    if (status == MIRAI_OK) {
+    MIRAI_TRY(mirai__encode(value, job->hooks, job->here ? MIRAI__ENCODE_COPY : 0, &frame.segment));
+    mirai_status status = job->tell != NULL ? job->tell(job->host, &frame)
+                                            : take_room(job, mirai__segment_size(frame.segment));
+    if (status == MIRAI_OK && job->tell == NULL) {
         status = mirai__control_send(job->daemon, &frame);
         if (status != MIRAI_OK) give_room_back(job);
     }

@@ -8,13 +8,15 @@
 
 #include "alloc.h"
 
-typedef struct entry {
+struct mirai__state {
     mirai__list node;
     void *state;
     mirai_state_free_fn release;
     bool lasting;
     char key[];
-} entry;
+};
+
+typedef mirai__state entry;
 
 static entry *find(const mirai__states *states, const char *key)
 {
@@ -40,27 +42,39 @@ void *mirai__states_get(const mirai__states *states, const char *key)
     return found != NULL ? found->state : NULL;
 }
 
-mirai_status mirai__states_set(mirai__states *states, const char *key, void *state,
-                               mirai_state_free_fn release, bool lasting)
+mirai_status mirai__states_swap(mirai__states *states, const char *key, void *state,
+                                mirai_state_free_fn release, bool lasting, mirai__state **old)
 {
     entry *fresh = NULL;
     if (state != NULL) {
         size_t size = strlen(key) + 1;
         fresh = mirai__alloc(sizeof *fresh + size);
-        if (fresh == NULL) {
-            if (release != NULL) release(state);
-            return MIRAI_E_NOMEM;
-        }
+        if (fresh == NULL) return MIRAI_E_NOMEM;
         *fresh = (entry){.state = state, .release = release, .lasting = lasting};
         memcpy(fresh->key, key, size);
     }
-    entry *old = find(states, key);
+    *old = find(states, key);
+    if (*old != NULL) mirai__list_remove(&(*old)->node);
     if (fresh != NULL) {
         if (states->all.next == NULL) mirai__list_init(&states->all);
         mirai__list_append(&states->all, &fresh->node);
     }
-    free_entry(old);
     return MIRAI_OK;
+}
+
+void mirai__state_free(mirai__state *old)
+{
+    free_entry(old);
+}
+
+mirai_status mirai__states_set(mirai__states *states, const char *key, void *state,
+                               mirai_state_free_fn release, bool lasting)
+{
+    entry *old = NULL;
+    mirai_status status = mirai__states_swap(states, key, state, release, lasting, &old);
+    if (status != MIRAI_OK && state != NULL && release != NULL) release(state);
+    free_entry(old);
+    return status;
 }
 
 /* What is kept while others are freed is looked at as well: it comes last in the list. */

@@ -11,11 +11,17 @@ typedef struct mirai__states {
     mirai__list all; /* in the order in which they were kept; zeroed: none yet */
 } mirai__states;
 
+typedef struct mirai__state mirai__state;
+
 void *mirai__states_get(const mirai__states *states, const char *key);
 /* Takes state, also on failure, and frees what was there. `lasting`: it is not dropped by
  * mirai__states_clean(). E_NOMEM. */
 mirai_status mirai__states_set(mirai__states *states, const char *key, void *state,
                                mirai_state_free_fn release, bool lasting);
+/* The same, but state stays the caller's on failure, and what was there is handed out, to be freed under no lock. */
+mirai_status mirai__states_swap(mirai__states *states, const char *key, void *state,
+                                mirai_state_free_fn release, bool lasting, mirai__state **old);
+void mirai__state_free(mirai__state *old); /* NULL is allowed */
 void mirai__states_clean(mirai__states *states); /* free all that do not last, the last one first */
 void mirai__states_fini(mirai__states *states);  /* free all, the last one first */
 

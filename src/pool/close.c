@@ -12,6 +12,7 @@
 #include "notify.h"
 #include "remote.h"
 #include "service.h"
+#include "sync.h"
 
 /* What daemons get to leave by themselves: while at a job that was told to stop, and while idle. */
 enum { BUSY_MS = 250, LEAVE_MS = 1000 };
@@ -118,6 +119,7 @@ mirai_status mirai__pool_close(mirai_pool *pool, int32_t how, int64_t timeout_ms
     (void)pthread_mutex_unlock(&pool->lock);
     mirai__service_remove(pool);
     (void)mirai__notify_process(pool); /* callbacks of what was resolved by this: there is no later */
+    mirai__sync_close(pool);
     (void)pthread_mutex_lock(&pool->lock);
     drop_rest(pool); /* now that nobody accepts any more */
     mirai__engine_shut(pool);

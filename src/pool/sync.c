@@ -9,11 +9,20 @@
 #include "functions.h"
 #include "here.h"
 #include "message.h"
+#include "partial.h"
 #include "segment.h"
 
-mirai_status mirai__sync_open(void)
+mirai_status mirai__sync_open(mirai_pool *pool)
 {
-    return mirai__builtins_register();
+    MIRAI_TRY(mirai__builtins_register());
+    pool->store = mirai__store_new();
+    return pool->store != NULL ? MIRAI_OK : MIRAI_E_NOMEM;
+}
+
+void mirai__sync_close(mirai_pool *pool)
+{
+    mirai__store_free(pool->store);
+    pool->store = NULL;
 }
 
 /* ---- shared values --------------------------------------------------------------------------- */
@@ -37,12 +46,38 @@ static mirai_status resolve(void *context, uint64_t id, mirai_value **out, uint3
     return mirai__fail(MIRAI_E_DECODE, "shared value %llu is not known here", (unsigned long long)id);
 }
 
-static mirai_status run(mirai_pool *pool, uint64_t task, mirai__segment *request, const mirai__needs *needs,
+/* What a task says ahead of its result. */
+static mirai_status tell(void *host, mirai__frame *frame)
+{
+    mirai_task *task = host;
+    mirai_pool *pool = task->pool;
+    (void)pthread_mutex_lock(&pool->lock);
+    const char *fault = frame->kind == MIRAI__FRAME_PROGRESS ? mirai__partials_progress(pool, task, frame)
+                                                             : mirai__partials_emit(pool, task, frame);
+    (void)pthread_mutex_unlock(&pool->lock);
+    return fault == NULL ? MIRAI_OK : mirai__fail(MIRAI_E_NOMEM, "out of memory for what the job says");
+}
+
+static mirai_status ignore(void *host, mirai__frame *frame)
+{
+    (void)host, (void)frame; /* nobody listens to what everywhere says */
+    return MIRAI_OK;
+}
+
+/* `task`: NULL for everywhere. */
+static mirai_status run(mirai_pool *pool, mirai_task *task, mirai__segment *request, const mirai__needs *needs,
                         mirai_outcome *outcome, mirai__segment **result)
 {
     scope outer = {.needs = needs, .hooks = pool->hooks};
     const mirai__resolver resolver = {.resolve = resolve, .context = &outer};
-    const mirai__here here = {.task = task, .request = request, .hooks = pool->hooks, .resolver = &resolver};
+    const mirai__here here = {.task = task != NULL ? task->id : mirai__task_number(),
+                              .request = request,
+                              .hooks = pool->hooks,
+                              .resolver = &resolver,
+                              .store = pool->store,
+                              .is_setup = task == NULL,
+                              .tell = task != NULL ? tell : ignore,
+                              .host = task};
     return mirai__here_run(&here, outcome, result);
 }
 
@@ -73,7 +108,7 @@ mirai_status mirai__sync_submit(mirai_pool *pool, mirai_task *task, bool stream)
 
     mirai_outcome outcome = MIRAI_OUTCOME_LOST;
     mirai__segment *result = NULL;
-    status = run(pool, task->id, task->request, &task->needs, &outcome, &result);
+    status = run(pool, task, task->request, &task->needs, &outcome, &result);
     if (status == MIRAI_E_FORKED) return status; /* the lock may be held by a thread that is not here */
 
     (void)pthread_mutex_lock(&pool->lock);
@@ -94,7 +129,7 @@ mirai_status mirai__sync_everywhere(mirai_pool *pool, mirai__segment *request, m
     (void)pthread_mutex_lock(&pool->lock);
     mirai_status status = mirai__needs_check(needs, "everywhere");
     (void)pthread_mutex_unlock(&pool->lock);
-    if (status == MIRAI_OK) status = run(pool, mirai__task_number(), request, needs, &outcome, &result);
+    if (status == MIRAI_OK) status = run(pool, NULL, request, needs, &outcome, &result);
     mirai__segment_release(request);
     mirai__needs_fini(needs);
     bool failed = status == MIRAI_OK && outcome != MIRAI_OUTCOME_VALUE;

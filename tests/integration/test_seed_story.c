@@ -4,6 +4,7 @@
  */
 #include "story.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,9 +27,22 @@ static mirai_value *draw(mirai_job *job, const mirai_value *args, void *context)
                          MIRAI_END);
 }
 
+/* Draws, and dies after it where the file named by args is not there yet. */
+static mirai_value *draw_and_die(mirai_job *job, const mirai_value *args, void *context)
+{
+    mirai_value *drawn = draw(job, mirai_null(), context);
+    const char *path = mirai_value_string(args);
+    FILE *file = path != NULL ? fopen(path, "wxe") : NULL;
+    if (file == NULL) return drawn;
+    (void)fclose(file);
+    (void)raise(SIGKILL);
+    return drawn;
+}
+
 static mirai_status setup(void)
 {
     MIRAI_TRY(story_setup());
+    MIRAI_TRY(mirai_function_register("draw_and_die", draw_and_die, NULL));
     return mirai_function_register("draw", draw, NULL);
 }
 
@@ -100,6 +114,22 @@ static void test_seed__decides_alone(void **state)
     }
 }
 
+static void test_seed__full_pools_use_none_up(void **state)
+{
+    (void)state;
+    mirai_pool_options options = MIRAI_POOL_OPTIONS_INIT;
+    options.seed = 8;
+    options.seeded = 1;
+    options.max_tasks = 1;
+    mirai_pool *pool = story_open_with(1, &options);
+    for (int i = 1; i <= 3; i++) {
+        mirai_task *task = story_submit(pool, "draw", mirai_int(200));
+        assert_int_equal(mirai_pool_try_submit(pool, NULL, "draw", mirai_null(), NULL), MIRAI_E_FULL);
+        expect_stream(task, 8, i);
+    }
+    story_close(pool);
+}
+
 static void test_seed__refused_calls_and_everywhere_use_none_up(void **state)
 {
     (void)state;
@@ -128,6 +158,39 @@ static void test_seed__is_not_moved_by_losses(void **state)
     expect_stream(third, 9, 3);
     mirai_task_release(running);
     mirai_task_release(queued);
+    story_close(pool);
+}
+
+static void test_seed__is_kept_by_retries(void **state)
+{
+    (void)state;
+    mirai_pool *pool = open_seeded(2, 12);
+    mirai_submit_options options = MIRAI_SUBMIT_OPTIONS_INIT;
+    options.retries = 1;
+    const char *path = story_path("died");
+    mirai_task *first = story_submit_with(pool, "draw_and_die", mirai_string(path), &options);
+    mirai_task *second = story_submit(pool, "draw", mirai_null());
+    expect_stream(second, 12, 2);
+    assert_int_equal(mirai_task_wait(first, STORY_PATIENCE), MIRAI_OK);
+    assert_int_equal(mirai_task_attempts(first), 2);
+    expect_stream(first, 12, 1);
+    story_remove_files();
+    story_close(pool);
+}
+
+/* One that waits for another's result has had its stream when it was submitted. */
+static void test_seed__is_that_of_the_submission(void **state)
+{
+    (void)state;
+    mirai_pool *pool = open_seeded(2, 13);
+    mirai_task *first = story_submit(pool, "nap", mirai_int(20));
+    mirai_task *second = story_submit(pool, "draw", mirai_list_of(mirai_task_argument(first), MIRAI_END));
+    mirai_submit_options options = MIRAI_SUBMIT_OPTIONS_INIT;
+    options.priority = 5;
+    mirai_task *third = story_submit_with(pool, "draw", mirai_null(), &options);
+    expect_stream(third, 13, 3);
+    expect_stream(second, 13, 2);
+    mirai_task_release(first);
     story_close(pool);
 }
 
@@ -172,8 +235,11 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_seed__refuses_bad_arguments),
         cmocka_unit_test(test_seed__streams_are_those_of_r),
         cmocka_unit_test(test_seed__decides_alone),
+        cmocka_unit_test(test_seed__full_pools_use_none_up),
         cmocka_unit_test(test_seed__refused_calls_and_everywhere_use_none_up),
         cmocka_unit_test(test_seed__is_not_moved_by_losses),
+        cmocka_unit_test(test_seed__is_kept_by_retries),
+        cmocka_unit_test(test_seed__is_that_of_the_submission),
         cmocka_unit_test(test_seed__is_the_pools_own),
         cmocka_unit_test(test_seed__without_one_nobody_foresees),
     };

@@ -86,6 +86,31 @@ static mirai_value *inner_sync(mirai_job *job, const mirai_value *args, void *co
     return result;
 }
 
+static int released;
+
+static void release_tally(void *state)
+{
+    free(state);
+    released++;
+}
+
+/* Counts its calls in the pool's state, and says so ahead of its result. */
+static mirai_value *chatter(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)context;
+    int64_t *count = mirai_job_state(job, "calls");
+    if (count == NULL) {
+        count = calloc(1, sizeof *count);
+        if (count == NULL || mirai_job_set_state(job, "calls", count, release_tally) != MIRAI_OK) return NULL;
+    }
+    ++*count;
+    if (mirai_job_progress(job, 0.25, "a quarter") != MIRAI_OK) return NULL;
+    for (int64_t i = 0; i < mirai_value_int_or(args, 0); i++)
+        if (mirai_job_emit(job, mirai_int(i)) != MIRAI_OK) return NULL;
+    if (mirai_job_progress(job, 0.5, NULL) != MIRAI_OK) return NULL;
+    return mirai_list_of(mirai_int(*count), mirai_int(mirai_job_attempt(job)), MIRAI_END);
+}
+
 /* ---- a class, whose objects are numbers in memory of their own ------------------------------- */
 
 static int written, read_back;
@@ -118,6 +143,7 @@ static mirai_status setup(void)
     MIRAI_TRY(mirai_function_register("who", who, &test_thread));
     MIRAI_TRY(mirai_function_register("factorial", factorial, NULL));
     MIRAI_TRY(mirai_function_register("keep", keep, NULL));
+    MIRAI_TRY(mirai_function_register("chatter", chatter, NULL));
     MIRAI_TRY(mirai_function_register("inner", inner, NULL));
     MIRAI_TRY(mirai_function_register("inner_sync", inner_sync, NULL));
     return mirai_function_register("draw", draw, NULL);
@@ -147,6 +173,9 @@ static void test_sync__refuses_bad_arguments(void **state)
     mirai_value *stranger = mirai_reference("no_such_class", &nothing, NULL, NULL);
     assert_int_equal(mirai_pool_submit(pool, NULL, "echo", stranger, NULL), MIRAI_E_HOOK);
     assert_int_equal(story_status(pool).completed, 0);
+    assert_int_equal(mirai_pool_resize(pool, 1), MIRAI_E_STATE);
+    assert_int_equal(mirai_pool_resize_group(pool, 0, 1), MIRAI_E_STATE);
+    assert_int_equal(mirai_pool_launch(pool, 1, NULL, NULL), MIRAI_E_STATE);
     story_close(pool);
 }
 
@@ -306,6 +335,80 @@ static void test_sync__tells_the_loop(void **state)
     story_assert_ok(mirai_pool_close(pool, MIRAI_DRAIN, MIRAI_FOREVER));
 }
 
+static void test_sync__says_things_ahead_and_keeps_things(void **state)
+{
+    (void)state;
+    enum { PARTIALS = 200 }; /* more than a daemon may have out */
+    mirai_pool *pool = open_sync();
+    released = 0;
+    for (int round = 1; round <= 2; round++) {
+        mirai_task *task = story_submit(pool, "chatter", mirai_int(PARTIALS));
+        const mirai_value *both = story_expect(task, MIRAI_OUTCOME_VALUE);
+        assert_int_equal(mirai_value_int_or(mirai_value_item(both, 0), 0), round);
+        assert_int_equal(mirai_value_int_or(mirai_value_item(both, 1), 0), 1);
+        double fraction = 0;
+        story_assert_ok(mirai_task_progress(task, &fraction, NULL));
+        assert_true(fraction == 0.5);
+        for (int i = 0; i < PARTIALS; i++) {
+            mirai_value *partial = NULL;
+            story_assert_ok(mirai_task_next_partial(task, &partial, 0));
+            assert_int_equal(mirai_value_int_or(partial, -1), i);
+            mirai_value_release(partial);
+        }
+        mirai_value *none = NULL;
+        assert_int_equal(mirai_task_next_partial(task, &none, 0), MIRAI_E_CLOSED);
+        mirai_task_release(task);
+    }
+    assert_int_equal(released, 0);
+    story_close(pool);
+    assert_int_equal(released, 1);
+}
+
+static void test_sync__takes_shared_values_and_results(void **state)
+{
+    (void)state;
+    mirai_pool *pool = open_sync();
+    mirai_value *shared = mirai_share(pool, mirai_int(40));
+    assert_non_null(shared);
+    mirai_task *sum = story_submit(pool, "add", mirai_list_of(mirai_value_ref(shared), mirai_int(1), MIRAI_END));
+    mirai_task *more = story_submit(pool, "add", mirai_list_of(mirai_task_argument(sum), mirai_int(1), MIRAI_END));
+    assert_int_equal(mirai_value_int_or(story_expect(more, MIRAI_OUTCOME_VALUE), 0), 42);
+    mirai_task *failed = story_submit(pool, "fail_text", mirai_string("alas"));
+    mirai_task *last = story_submit(pool, "echo", mirai_list_of(mirai_task_argument(failed), MIRAI_END));
+    const mirai_value *error = story_expect(last, MIRAI_OUTCOME_FAILED);
+    assert_non_null(strstr(mirai_value_error_message(mirai_value_get(error, "cause")), "alas"));
+    mirai_task *tasks[] = {sum, more, failed, last};
+    for (size_t i = 0; i < 4; i++) mirai_task_release(tasks[i]);
+    mirai_value_release(shared);
+    story_close(pool);
+}
+
+/* What a map gives does not depend on whether there are daemons. */
+static void test_sync__maps(void **state)
+{
+    (void)state;
+    mirai_value *results[2];
+    for (int i = 0; i < 2; i++) {
+        mirai_pool_options options = MIRAI_POOL_OPTIONS_INIT;
+        options.seed = 3;
+        options.seeded = 1;
+        options.sync = i;
+        mirai_pool *pool = story_open_with(i == 0 ? 2 : 0, &options);
+        mirai_value *elements[20];
+        for (int j = 0; j < 20; j++) elements[j] = mirai_int(j);
+        mirai_map *map = NULL;
+        mirai_map_options how = MIRAI_MAP_OPTIONS_INIT;
+        how.chunk = i == 0 ? 3 : 7;
+        story_assert_ok(mirai_map_start(pool, &map, "draw", mirai_list(elements, 20), &how));
+        story_assert_ok(mirai_map_collect(map, STORY_PATIENCE, &results[i]));
+        mirai_map_release(map);
+        story_close(pool);
+    }
+    assert_int_equal(mirai_value_count(results[0]), 20);
+    assert_true(mirai_value_equal(results[0], results[1]));
+    for (int i = 0; i < 2; i++) mirai_value_release(results[i]);
+}
+
 static void test_sync__runs_everywhere_here(void **state)
 {
     (void)state;
@@ -376,6 +479,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_sync__copies),
         cmocka_unit_test(test_sync__runs_hooks),
         cmocka_unit_test(test_sync__tells_the_loop),
+        cmocka_unit_test(test_sync__says_things_ahead_and_keeps_things),
+        cmocka_unit_test(test_sync__takes_shared_values_and_results),
+        cmocka_unit_test(test_sync__maps),
         cmocka_unit_test(test_sync__runs_everywhere_here),
         cmocka_unit_test(test_sync__has_seeds),
         cmocka_unit_test(test_sync__takes_several_threads),
