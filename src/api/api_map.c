@@ -53,6 +53,13 @@ static mirai_status check_start(const mirai_pool *pool, mirai_map **out, const c
     return check_over(full, elements);
 }
 
+/* Taken, also when the rest of the options is wrong. */
+static mirai_value *constants_of(const mirai_map_options *options)
+{
+    size_t needed = offsetof(mirai_map_options, constants) + sizeof options->constants;
+    return options != NULL && options->struct_size >= needed ? options->constants : NULL;
+}
+
 mirai_status mirai_map_start(mirai_pool *pool, mirai_map **out, const char *function, mirai_value *elements,
                              const mirai_map_options *options)
 {
@@ -64,7 +71,7 @@ mirai_status mirai_map_start(mirai_pool *pool, mirai_map **out, const char *func
     if (status == MIRAI_OK) status = check_submit(full.submit, &submit);
     if (status == MIRAI_OK) return mirai__mapping_start(pool, function, elements, &full, &submit, out);
     mirai_value_release(elements);
-    mirai_value_release(full.constants);
+    mirai_value_release(constants_of(options));
     return status;
 }
 

@@ -231,6 +231,11 @@ static void test_map__refuses_bad_arguments(void **state)
     submit = (mirai_submit_options)MIRAI_SUBMIT_OPTIONS_INIT;
     submit.tag = "nobody has this tag";
     assert_int_equal(try_start(*state, "square", range(1), bad), MIRAI_E_INFEASIBLE);
+    struct {
+        mirai_map_options known;
+        int64_t newer;
+    } longer = {.known = {.struct_size = sizeof longer, .constants = range(2)}, .newer = 1};
+    assert_int_equal(mirai_map_start(*state, &map, "square", range(1), &longer.known), MIRAI_E_INVALID);
     bad = options, bad.struct_size = 3;
     assert_int_equal(try_start(*state, "square", range(1), bad), MIRAI_E_INVALID);
 
