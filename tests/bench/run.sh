@@ -40,7 +40,7 @@ load=$(cut -d ' ' -f 1 /proc/loadavg)
 unset MIRAI_TRANSPORT # default settings
 round=1
 while [ "$round" -le "$rounds" ]; do
-    for program in yardsticks nng_yardstick roundtrip tasks payload idle scale; do
+    for program in yardsticks nng_yardstick roundtrip tasks many payload idle scale; do
         echo "round $round of $rounds: $program" >&2
         "$programs/bench_$program" "$size" >>"$figures"
     done
