@@ -31,7 +31,7 @@ enum {
     MIRAI_OUTPUT_FORCE_INT32 = INT32_MAX
 };
 
-/** Bits of mirai_daemon_options.cleanup. */
+/** Bits of mirai_daemon_options.cleanup. What mirai_pool_everywhere() has done is not undone. */
 enum {
     MIRAI_CLEANUP_ENVIRONMENT = 1, /**< environment variables as before the job */
     MIRAI_CLEANUP_DIRECTORY = 2,   /**< working directory as before the job */
