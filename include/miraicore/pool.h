@@ -121,7 +121,10 @@ typedef struct mirai_pool_options {
     int64_t max_bytes;
     /** Bytes kept of each stream of a task's output; 0: 65,536; -1: no limit. */
     int64_t output_limit;
-    /** Called in mirai_pool_process() with captured output; NULL: mirai_task_output() gives it. */
+    /**
+     * Called in mirai_pool_process() with captured output, of which up to 16 MiB are kept until then; task is 0
+     * for what is written between two tasks. NULL: mirai_task_output() gives it.
+     */
     mirai_output_fn on_output;
     /** Handed to on_output. */
     void *user;

@@ -232,6 +232,7 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_task_next_partial(mirai_task *task,
  * @param task      borrowed.
  * @param[out] out  owned, release with mirai_value_release(): dict of "stdout" and "stderr" (strings,
  *                  bytes that are no UTF-8 replaced) and "dropped" (bytes beyond the limit).
+ * In a pool with on_output both are empty, and "dropped" counts what was not given to that.
  * @return MIRAI_OK; MIRAI_E_AGAIN when it has not resolved; MIRAI_E_STATE in a pool that does not
  *         capture; MIRAI_E_INVALID; MIRAI_E_NOMEM; MIRAI_E_FORKED.
  * @thread any   @since 0.2

@@ -22,7 +22,7 @@
 #include "utf8.h"
 
 enum { DAEMONS_MAX = 4096, START_TIMEOUT_MS = 60000, GRACE_MS = 1000, EVERYWHERE_MS = 60000,
-       HEARTBEAT_MS = 5000 };
+       HEARTBEAT_MS = 5000, OUTPUT_LIMIT = 65536 };
 
 static int64_t or_default(int64_t given, int64_t otherwise)
 {
@@ -62,7 +62,7 @@ static mirai_status check_open(int32_t daemons, const mirai_pool_options *option
     int64_t limits[] = {options->max_tasks, options->max_bytes, options->output_limit};
     if (daemons < 0 || daemons > DAEMONS_MAX)
         return mirai__fail(MIRAI_E_INVALID, "%d daemons; 0 to %d are possible", (int)daemons, DAEMONS_MAX);
-    if (options->output != MIRAI_OUTPUT_DISCARD && options->output != MIRAI_OUTPUT_INHERIT)
+    if (options->output < MIRAI_OUTPUT_DISCARD || options->output > MIRAI_OUTPUT_CAPTURE)
         return mirai__fail(MIRAI_E_INVALID, "output is %d", (int)options->output);
     if (options->reserved != 0) return mirai__fail(MIRAI_E_INVALID, "a reserved field is not 0");
     MIRAI_TRY(check_switch("sync", options->sync));
@@ -101,6 +101,7 @@ mirai_status mirai__complete_open(const char *name, int32_t daemons, const mirai
     MIRAI_TRY(check_open(daemons, full));
     full->start_timeout_ms = or_default(full->start_timeout_ms, START_TIMEOUT_MS);
     full->grace_ms = or_default(full->grace_ms, GRACE_MS);
+    full->output_limit = or_default(full->output_limit, OUTPUT_LIMIT);
     full->heartbeat_ms = or_default(full->heartbeat_ms, HEARTBEAT_MS);
     return MIRAI_OK;
 }

@@ -11,6 +11,7 @@
 #include "driver.h"
 #include "explain.h"
 #include "handle.h"
+#include "output.h"
 
 static mirai_status check_task(const mirai_task *task)
 {
@@ -111,4 +112,13 @@ uint64_t mirai_task_id(const mirai_task *task)
 void *mirai_task_user(const mirai_task *task)
 {
     return task != NULL ? task->user : NULL;
+}
+
+mirai_status mirai_task_output(mirai_task *task, mirai_value **out)
+{
+    MIRAI_TRY(mirai__enter());
+    MIRAI_TRY(check_task(task));
+    if (out == NULL) return mirai__fail(MIRAI_E_INVALID, "out is NULL");
+    *out = NULL;
+    return mirai__output_value(task, out);
 }

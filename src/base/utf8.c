@@ -1,10 +1,12 @@
 /*
- * utf8: a decoder that only says yes or no. Any thread.
+ * utf8: a decoder that only says yes or no, and what follows from it. Any thread.
  */
 #include "utf8.h"
 
 #include <stdint.h>
 #include <string.h>
+
+#include "alloc.h"
 
 /* Bytes of the character that a leading byte begins; 0 when it can begin none. */
 static size_t length_of(uint8_t lead)
@@ -76,4 +78,30 @@ bool mirai__name_valid(const char *name)
     if (name == NULL) return false;
     size_t size = strnlen(name, 256);
     return size >= 1 && size <= 255 && mirai__utf8_valid(name, size);
+}
+
+/* Bytes of the character at `text`; 0 when there is no valid one. */
+static size_t character(const char *text, size_t left)
+{
+    size_t size = length_of((uint8_t)*text);
+    if (*text == '\0' || size > left || !mirai__utf8_valid(text, size)) return 0;
+    return size;
+}
+
+char *mirai__utf8_clean(const char *data, size_t size)
+{
+    char *text = size < SIZE_MAX ? mirai__alloc(size + 1) : NULL;
+    if (text == NULL) return NULL;
+    size_t used = 0;
+    for (size_t at = 0; at < size;) {
+        size_t step = character(data + at, size - at);
+        if (step > 0)
+            memcpy(text + used, data + at, step);
+        else
+            text[used] = '?';
+        used += step > 0 ? step : 1;
+        at += step > 0 ? step : 1;
+    }
+    text[used] = '\0';
+    return text;
 }

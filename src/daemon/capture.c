@@ -160,7 +160,7 @@ mirai_status mirai__capture_run(mirai__capture *capture, int *how)
 {
     running running = {.capture = capture,
                        .guard = {.tie = -1},
-                       .process = {.pid = 0, .pidfd = -1, .output_fd = -1},
+                       .process = {.pid = 0, .pidfd = -1, .output_fd = -1, .stdout_fd = -1},
                        .fds = {-1, -1, -1},
                        .theirs = {-1, -1, -1}};
     *how = 0;

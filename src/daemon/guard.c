@@ -21,7 +21,7 @@ mirai_status mirai__guard_start(mirai__guard *out)
 {
     static const char *const argv[] = {"sh", "-c", script, NULL};
     static char *const environment[] = {NULL};
-    *out = (mirai__guard){.process = {.pid = 0, .pidfd = -1, .output_fd = -1}, .tie = -1};
+    *out = (mirai__guard){.process = {.pid = 0, .pidfd = -1, .output_fd = -1, .stdout_fd = -1}, .tie = -1};
     int fds[2];
     if (mirai__fault()) return mirai__fail_errno(EMFILE, "pipe for a command's guard");
     if (pipe2(fds, O_CLOEXEC) != 0) return mirai__fail_errno(errno, "pipe for a command's guard");

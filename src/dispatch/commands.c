@@ -7,6 +7,7 @@
 #include "events.h"
 #include "everywhere.h"
 #include "handle.h"
+#include "output.h"
 #include "remote.h"
 #include "resource.h"
 
@@ -28,6 +29,7 @@ static void run(mirai_pool *pool, const mirai__sched_command *command)
 {
     mirai__remote *remote = mirai__remote_of(command->daemon);
     const mirai__needs *needs;
+    mirai__output_begin(pool, remote, command->task != NULL ? mirai__task_of(command->task) : NULL);
     mirai__frame job = {.kind = MIRAI__FRAME_JOB, .attempt = command->attempt, .incarnation = remote->id};
     if (command->task != NULL) {
         mirai_task *task = mirai__task_of(command->task);

@@ -20,6 +20,7 @@
 #include "events.h"
 #include "heartbeat.h"
 #include "interrupt.h"
+#include "output.h"
 #include "random.h"
 #include "remote.h"
 #include "resource.h"
@@ -107,7 +108,7 @@ static void dispatch(mirai_pool *pool, const struct epoll_event *event)
     else if (source == MIRAI__SOURCE_PROCESS)
         mirai__remote_on_process(pool, remote);
     else
-        mirai__remote_on_output(pool, remote);
+        mirai__remote_on_output(pool, remote, source == MIRAI__SOURCE_STDOUT ? 1 : 2);
 }
 
 int64_t mirai__engine_deadline(mirai_pool *pool)
@@ -195,6 +196,7 @@ static void free_pool(mirai_pool *pool)
     mirai__map_fini(&pool->remotes);
     mirai__map_fini(&pool->strangers);
     mirai__events_free(pool->events);
+    mirai__output_stop(pool->capturing);
     mirai__hooks_free(pool->hooks);
     free_command(pool->command);
     for (size_t i = 0; i < MIRAI__GROUPS_MAX; i++) mirai__daemon_options_free(pool->groups[i].options);
@@ -229,6 +231,7 @@ static mirai_status equip(mirai_pool *pool, const char *name, const mirai_pool_o
     pool->spawn.command = (const char *const *)pool->command;
     pool->spawn.output = options->output;
     pool->spawn.socket = -1;
+    MIRAI_TRY(mirai__output_capture(pool, options));
     pool->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (pool->epoll < 0) return mirai__fail_errno(errno, "opening a pool");
     pool->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -83,6 +83,7 @@ struct mirai_pool {
     mirai__budget budget;
     int64_t plain_events;  /* resolutions without a callback, counted once `event_fd` was asked for */
     int event_fd;          /* -1: never asked for */
+    struct mirai__capturing *capturing; /* NULL: output is not captured (output.h); constant */
     bool rung;             /* it is readable */
     bool delivering;       /* a thread gives events and output to the program */
     int32_t event_kinds;   /* that somebody listens to (events.h) */
@@ -119,7 +120,7 @@ void mirai__engine_rearm(mirai_pool *pool);
 /* ---- for the sources' owners ---- */
 
 enum { MIRAI__SOURCE_LINK, MIRAI__SOURCE_PROCESS, MIRAI__SOURCE_OUTPUT, MIRAI__SOURCE_STRANGER,
-       MIRAI__SOURCE_LISTENER, MIRAI__SOURCE_WAKE };
+       MIRAI__SOURCE_LISTENER, MIRAI__SOURCE_WAKE, MIRAI__SOURCE_STDOUT };
 /* Watch fd for poll events; `id` names the owner (remote or stranger). */
 mirai_status mirai__engine_watch(mirai_pool *pool, int fd, short events, int source, uint64_t id);
 void mirai__engine_rewatch(mirai_pool *pool, int fd, short events, int source, uint64_t id);

@@ -15,6 +15,7 @@
 #include "gather.h"
 #include "message.h"
 #include "notify.h"
+#include "output.h"
 #include "partial.h"
 #include "queue.h"
 
@@ -70,6 +71,7 @@ static void drop(mirai_task *task, bool locked)
     mirai__segment_release(task->result);
     mirai__cause_free(task->cause);
     mirai__partials_free(task->partials);
+    mirai__output_free(task->output);
     mirai_value_release(task->value);
     mirai__engine_release(task->pool);
     mirai__free(task);
@@ -100,6 +102,7 @@ void mirai__task_resolved(mirai_pool *pool, mirai_task *task)
 {
     if (task->sched.outcome == MIRAI_OUTCOME_LOST && task->sched.loss == MIRAI__LOSS_UNSTARTED)
         mirai__cause_unstarted(task, pool->start_detail);
+    mirai__output_settle(pool, task);
     mirai__events_task(pool, MIRAI_EVENT_TASK_RESOLVED, task);
     mirai__dependency_settle(pool, task);
     mirai__needs_leave(&task->needs);

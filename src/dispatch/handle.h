@@ -35,6 +35,7 @@ struct mirai_task {
     _Atomic(mirai__share *) share; /* of the result, not counted; set under the lock of links (share.c) */
     mirai__grounds *because; /* why the task failed that this one needed; owned or NULL */
     size_t held;             /* bytes of request, then of result, that count in the pool's budget */
+    struct mirai__output *output; /* that was captured (output.h); owned or NULL */
     mirai__cause *cause;     /* owned or NULL */
     uint64_t ran_on;         /* daemon of the last attempt; 0: none */
     int64_t ran_pid;         /* its process */

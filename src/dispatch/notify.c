@@ -11,12 +11,13 @@
 #include "budget.h"
 #include "detail.h"
 #include "events.h"
+#include "output.h"
 #include "partial.h"
 
 static bool is_due(const mirai_pool *pool)
 {
     return pool->plain_events > 0 || !mirai__list_is_empty(&pool->callbacks) || mirai__events_are_due(pool) ||
-           mirai__budget_is_due(pool);
+           mirai__budget_is_due(pool) || mirai__output_is_due(pool);
 }
 
 /* The descriptor is written once, and read when mirai_pool_process() is called: so it can never be full. */
@@ -87,7 +88,7 @@ mirai_status mirai__notify_fd(mirai_pool *pool, int *fd)
 /* Events and output come in order: one thread gives them at a time, and not from within one of them. */
 static size_t deliver(mirai_pool *pool)
 {
-    size_t count = mirai__events_deliver(pool) + mirai__budget_deliver(pool);
+    size_t count = mirai__events_deliver(pool) + mirai__output_deliver(pool) + mirai__budget_deliver(pool);
     (void)pthread_mutex_lock(&pool->lock);
     pool->delivering = false;
     if (is_due(pool)) mirai__notify_ring(pool);

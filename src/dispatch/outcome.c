@@ -72,6 +72,23 @@ static void say_how(const mirai__cause *cause, char *out, size_t size)
     }
 }
 
+static mirai_value *with_flag(mirai_value *error, const char *key, bool set)
+{
+    return error != NULL && set ? mirai__value_with(error, key, mirai_bool(1)) : error;
+}
+
+static mirai_value *with_cause(mirai_value *error, const mirai__cause *cause)
+{
+    error = with_number(error, "daemon", cause->daemon);
+    error = with_number(error, "pid", cause->pid);
+    error = with_flag(error, "heartbeat", cause->silent_ms > 0);
+    if (cause->dead && cause->death.signal != 0 && !ended_by_us(cause))
+        error = with_text(error, "signal", mirai__signal_name(cause->death.signal));
+    if (cause->dead && cause->death.known && cause->death.signal == 0)
+        error = with_number(error, "exit_status", (uint64_t)cause->death.exit_status);
+    return with_text(error, "stderr", cause->last_words);
+}
+
 static mirai_value *lost(const mirai_task *task)
 {
     const mirai__cause *cause = task->cause;
@@ -89,16 +106,8 @@ static mirai_value *lost(const mirai_task *task)
     mirai_value *error =
         mirai_error("daemon_lost", MIRAI_OUTCOME_LOST, "%s%s", message,
                     quarantined ? "; it was the last of several that died in this task, which is not tried again" : "");
-    if (quarantined && error != NULL) error = mirai__value_with(error, "quarantined", mirai_bool(1));
-    if (cause == NULL) return error;
-    error = with_number(error, "daemon", cause->daemon);
-    error = with_number(error, "pid", cause->pid);
-    if (cause->silent_ms > 0 && error != NULL) error = mirai__value_with(error, "heartbeat", mirai_bool(true));
-    if (cause->dead && cause->death.signal != 0 && !ended_by_us(cause))
-        error = with_text(error, "signal", mirai__signal_name(cause->death.signal));
-    if (cause->dead && cause->death.known && cause->death.signal == 0)
-        error = with_number(error, "exit_status", (uint64_t)cause->death.exit_status);
-    return with_text(error, "stderr", cause->last_words);
+    error = with_flag(error, "quarantined", quarantined);
+    return cause != NULL ? with_cause(error, cause) : error;
 }
 
 mirai_value *mirai__outcome_error(const mirai_task *task, mirai_outcome outcome)

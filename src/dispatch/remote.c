@@ -12,6 +12,7 @@
 #include "everywhere.h"
 #include "handle.h"
 #include "heartbeat.h"
+#include "output.h"
 #include "partial.h"
 #include "settings.h"
 
@@ -132,7 +133,9 @@ static const char *on_result(mirai_pool *pool, mirai__remote *remote, mirai__fra
         return "it sent a result with an unknown outcome";
     mirai__sched_task *task = NULL;
     mirai__sched_setup *setup = NULL;
-    const mirai__sched_task *had = remote->sched.task;
+    mirai__sched_task *had = remote->sched.task;
+    if (frame->attempt == remote->sched.attempt)
+        mirai__output_drain(pool, remote, had != NULL ? mirai__task_of(had) : NULL);
     if (!mirai__sched_result(&pool->sched, &remote->sched, frame->attempt, frame->aux, mirai__now_ms(),
                              &task, &setup))
         return ++remote->strays > STRAYS_MAX ? "it sent results for tasks that it did not have" : NULL;
@@ -253,10 +256,13 @@ void mirai__remote_on_link(mirai_pool *pool, mirai__remote *remote)
         mirai__remote_kill(pool, remote, fault);
 }
 
-void mirai__remote_on_output(mirai_pool *pool, mirai__remote *remote)
+void mirai__remote_on_output(mirai_pool *pool, mirai__remote *remote, int32_t stream)
 {
-    if (remote->process.output_fd < 0 || mirai__tail_read(&remote->tail, remote->process.output_fd)) return;
-    mirai__engine_unwatch(pool, remote->process.output_fd);
-    (void)close(remote->process.output_fd);
-    remote->process.output_fd = -1;
+    int *fd = stream == 1 ? &remote->process.stdout_fd : &remote->process.output_fd;
+    if (*fd < 0) return;
+    if (pool->capturing != NULL ? mirai__output_read(pool, remote, stream) : mirai__tail_read(&remote->tail, *fd))
+        return;
+    mirai__engine_unwatch(pool, *fd);
+    (void)close(*fd);
+    *fd = -1;
 }

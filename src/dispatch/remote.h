@@ -83,7 +83,7 @@ void mirai__remote_retire(mirai_pool *pool, mirai__remote *remote);
 /* Events. */
 void mirai__remote_on_link(mirai_pool *pool, mirai__remote *remote);
 void mirai__remote_on_process(mirai_pool *pool, mirai__remote *remote);
-void mirai__remote_on_output(mirai_pool *pool, mirai__remote *remote);
+void mirai__remote_on_output(mirai_pool *pool, mirai__remote *remote, int32_t stream); /* 1 or 2 */
 
 /* Bury the dead whose last bytes have not come in time, kill the cut off that live; when that is due next. */
 void mirai__remote_expire(mirai_pool *pool, int64_t now);

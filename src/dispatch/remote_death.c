@@ -11,6 +11,7 @@
 #include "events.h"
 #include "handle.h"
 #include "heartbeat.h"
+#include "output.h"
 #include "share.h"
 
 enum { LINGER_MS = 1000, CUT_OFF_MS = 250, LEAVE_MS = 5000 };
@@ -91,7 +92,8 @@ static void tell_failed_start(mirai_pool *pool, const mirai__remote *remote, con
 
 void mirai__remote_bury(mirai_pool *pool, mirai__remote *remote)
 {
-    const mirai__sched_task *had = remote->sched.task;
+    mirai__sched_task *had = remote->sched.task;
+    mirai__output_drain(pool, remote, had != NULL ? mirai__task_of(had) : NULL);
     if (had != NULL) {
         mirai_task *task = mirai__task_of(remote->sched.task);
         mirai__cause_free(task->cause);
@@ -101,6 +103,7 @@ void mirai__remote_bury(mirai_pool *pool, mirai__remote *remote)
     if ((!remote->ready || pool->opening) && wanted) tell_failed_start(pool, remote, &remote->death);
     if (remote->link != NULL) mirai__remote_unlink(pool, remote);
     if (remote->process.output_fd >= 0) mirai__engine_unwatch(pool, remote->process.output_fd);
+    if (remote->process.stdout_fd >= 0) mirai__engine_unwatch(pool, remote->process.stdout_fd);
     mirai__list_remove(&remote->lingering);
     mirai__heartbeat_idle(remote);
     mirai__events_left(pool, remote);
@@ -115,7 +118,8 @@ void mirai__remote_on_process(mirai_pool *pool, mirai__remote *remote)
     if (remote->process.reaped) return; /* an event that two threads took; it lingers already */
     if (mirai__process_reap(&remote->process, &remote->death) != MIRAI_OK) return;
     mirai__engine_unwatch(pool, remote->process.pidfd);
-    if (remote->process.output_fd >= 0) (void)mirai__tail_read(&remote->tail, remote->process.output_fd);
+    if (remote->process.output_fd >= 0 && pool->capturing == NULL)
+        (void)mirai__tail_read(&remote->tail, remote->process.output_fd);
     mirai__sched_daemon_leaving(&pool->sched, &remote->sched, mirai__now_ms());
 
     /* What it had written is in a socket's buffer by now, but may still be on its way through NNG. */

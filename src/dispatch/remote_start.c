@@ -66,6 +66,9 @@ static mirai_status enrol(mirai_pool *pool, int32_t group, mirai__remote *remote
     if (status == MIRAI_OK && remote->process.output_fd >= 0)
         status = mirai__engine_watch(pool, remote->process.output_fd, POLLIN, MIRAI__SOURCE_OUTPUT,
                                      remote->id);
+    if (status == MIRAI_OK && remote->process.stdout_fd >= 0)
+        status = mirai__engine_watch(pool, remote->process.stdout_fd, POLLIN, MIRAI__SOURCE_STDOUT,
+                                     remote->id);
     if (status == MIRAI_OK)
         status = mirai__sched_daemon_added(&pool->sched, &remote->sched, group, remote->started);
     if (status == MIRAI_OK) return MIRAI_OK;
@@ -73,6 +76,7 @@ static mirai_status enrol(mirai_pool *pool, int32_t group, mirai__remote *remote
     mirai__engine_unwatch(pool, remote->process.pidfd); /* those not watched yet do not mind */
     if (remote->link != NULL) mirai__engine_unwatch(pool, mirai__link_fd(remote->link));
     if (remote->process.output_fd >= 0) mirai__engine_unwatch(pool, remote->process.output_fd);
+    if (remote->process.stdout_fd >= 0) mirai__engine_unwatch(pool, remote->process.stdout_fd);
     return status;
 }
 
@@ -99,7 +103,7 @@ void mirai__remote_spawn(mirai_pool *pool)
     mirai_status status = remote == NULL ? MIRAI_E_NOMEM : MIRAI_OK;
     if (remote != NULL) {
         remote->id = atomic_fetch_add(&last_remote_id, 1) + 1;
-        remote->process = (mirai__process){.pid = -1, .pidfd = -1, .output_fd = -1};
+        remote->process = (mirai__process){.pid = -1, .pidfd = -1, .output_fd = -1, .stdout_fd = -1};
         status = start(pool, options, remote);
     }
     (void)pthread_mutex_lock(&pool->lock);

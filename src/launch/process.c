@@ -80,7 +80,8 @@ void mirai__process_close(mirai__process *process)
 {
     if (process->pidfd >= 0) (void)close(process->pidfd);
     if (process->output_fd >= 0) (void)close(process->output_fd);
-    process->pidfd = process->output_fd = -1;
+    if (process->stdout_fd >= 0) (void)close(process->stdout_fd);
+    process->pidfd = process->output_fd = process->stdout_fd = -1;
 }
 
 const char *mirai__signal_name(int signal)

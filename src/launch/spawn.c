@@ -33,6 +33,8 @@ typedef struct attempt {
     int token_fd;   /* read end, with the token in it */
     int error_read; /* the host's end of the pipe of stderr */
     int error_write;
+    int output_read; /* and that of stdout, where it is captured */
+    int output_write;
 } attempt;
 
 static void close_fd(int *fd)
@@ -50,6 +52,8 @@ static void fini(attempt *attempt)
     close_fd(&attempt->token_fd);
     close_fd(&attempt->error_read);
     close_fd(&attempt->error_write);
+    close_fd(&attempt->output_read);
+    close_fd(&attempt->output_write);
 }
 
 static mirai_status make_pipe(int *read_fd, int *write_fd, const char *what)
@@ -75,12 +79,13 @@ static mirai_status put_token(const uint8_t *token, int *out)
     return mirai__fail_errno(size < 0 ? error : EIO, "writing the token");
 }
 
-static mirai_status open_error_pipe(attempt *attempt)
+/* One from which this process reads without blocking. */
+static mirai_status open_pipe(int *read_fd, int *write_fd, const char *what)
 {
-    MIRAI_TRY(make_pipe(&attempt->error_read, &attempt->error_write, "standard error"));
-    int flags = fcntl(attempt->error_read, F_GETFL);
-    if (flags < 0 || fcntl(attempt->error_read, F_SETFL, flags | O_NONBLOCK) != 0)
-        return mirai__fail_errno(errno, "pipe for standard error");
+    MIRAI_TRY(make_pipe(read_fd, write_fd, what));
+    int flags = fcntl(*read_fd, F_GETFL);
+    if (flags < 0 || fcntl(*read_fd, F_SETFL, flags | O_NONBLOCK) != 0)
+        return mirai__fail_errno(errno, "pipe for %s", what);
     return MIRAI_OK;
 }
 
@@ -155,8 +160,12 @@ static mirai_status run(attempt *attempt, const mirai__spawn *spawn, mirai__proc
         child.files[1] = inherited(STDOUT_FILENO);
         child.files[2] = inherited(STDERR_FILENO);
     } else {
-        MIRAI_TRY(open_error_pipe(attempt));
+        MIRAI_TRY(open_pipe(&attempt->error_read, &attempt->error_write, "standard error"));
         child.files[2] = attempt->error_write;
+    }
+    if (spawn->output == MIRAI_OUTPUT_CAPTURE) {
+        MIRAI_TRY(open_pipe(&attempt->output_read, &attempt->output_write, "standard output"));
+        child.files[1] = attempt->output_write;
     }
     MIRAI_TRY(make_environment(attempt, spawn, is_self));
     child.environment = attempt->environment;
@@ -166,16 +175,18 @@ static mirai_status run(attempt *attempt, const mirai__spawn *spawn, mirai__proc
 
 mirai_status mirai__spawn_process(const mirai__spawn *spawn, mirai__process *out)
 {
-    *out = (mirai__process){.pid = 0, .pidfd = -1, .output_fd = -1};
+    *out = (mirai__process){.pid = 0, .pidfd = -1, .output_fd = -1, .stdout_fd = -1};
     if (spawn->command != NULL && spawn->command[0] == NULL)
         return mirai__fail(MIRAI_E_INVALID, "the command of a daemon is empty");
     if (spawn->socket < 0 && (spawn->url == NULL || spawn->token == NULL))
         return mirai__fail(MIRAI_E_INVALID, "a daemon needs a socket, or an address and a token");
-    attempt attempt = {.token_fd = -1, .error_read = -1, .error_write = -1};
+    attempt attempt = {.token_fd = -1, .error_read = -1, .error_write = -1, .output_read = -1, .output_write = -1};
     mirai_status status = run(&attempt, spawn, out);
     if (status == MIRAI_OK) {
         out->output_fd = attempt.error_read;
         attempt.error_read = -1;
+        out->stdout_fd = attempt.output_read;
+        attempt.output_read = -1;
     }
     fini(&attempt);
     return status;

@@ -37,6 +37,7 @@ typedef struct mirai__process {
     pid_t pid;
     int pidfd;     /* readable when dead */
     int output_fd; /* non-blocking; what it writes on stderr; -1 when inherited */
+    int stdout_fd; /* the same of stdout; -1 where it is not captured */
     bool reaped;
     bool is_gone;   /* somebody else reaped it before it could be watched */
     bool by_thread; /* pidfd is an eventfd, written by a thread that waits */
@@ -63,6 +64,7 @@ typedef struct mirai__tail {
     size_t end; /* total bytes seen */
 } mirai__tail;
 
+void mirai__tail_add(mirai__tail *tail, const char *data, size_t size);
 /* Read what is there without blocking; false at the end of the stream. */
 bool mirai__tail_read(mirai__tail *tail, int fd);
 /* The last whole lines as owned text, bytes that are no UTF-8 replaced; NULL when there are none or no memory. */

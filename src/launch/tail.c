@@ -10,7 +10,7 @@
 #include "spawn.h"
 #include "utf8.h"
 
-static void keep(mirai__tail *tail, const char *data, size_t size)
+void mirai__tail_add(mirai__tail *tail, const char *data, size_t size)
 {
     if (tail->data == NULL) {
         tail->data = mirai__alloc(MIRAI__TAIL_SIZE);
@@ -36,7 +36,7 @@ bool mirai__tail_read(mirai__tail *tail, int fd)
             if (errno == EINTR) continue;
             return errno == EAGAIN;
         }
-        keep(tail, data, (size_t)size);
+        mirai__tail_add(tail, data, (size_t)size);
     }
     return true;
 }
@@ -54,15 +54,6 @@ static size_t unroll(const mirai__tail *tail, char *out)
     return MIRAI__TAIL_SIZE;
 }
 
-/* Bytes of the character at `text`; 0 when there is no valid one. */
-static size_t character(const char *text, size_t left)
-{
-    unsigned char lead = (unsigned char)*text;
-    size_t size = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    if (lead == 0 || size > left || !mirai__utf8_valid(text, size)) return 0;
-    return size;
-}
-
 char *mirai__tail_text(const mirai__tail *tail)
 {
     if (tail->data == NULL) return NULL;
@@ -75,22 +66,7 @@ char *mirai__tail_text(const mirai__tail *tail)
     while (size > start && all[size - 1] == '\n') size--;
     if (size == start) return NULL;
 
-    char *text = mirai__alloc(size - start + 1);
-    if (text == NULL) return NULL;
-    size_t used = 0;
-    for (size_t at = start; at < size;) {
-        size_t step = character(all + at, size - at);
-        if (step == 0) {
-            text[used++] = '?';
-            at++;
-            continue;
-        }
-        memcpy(text + used, all + at, step);
-        used += step;
-        at += step;
-    }
-    text[used] = '\0';
-    return text;
+    return mirai__utf8_clean(all + start, size - start);
 }
 
 void mirai__tail_fini(mirai__tail *tail)

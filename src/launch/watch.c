@@ -86,12 +86,12 @@ static mirai_status open_fd(mirai__process *out)
 
 mirai_status mirai__watch(pid_t pid, mirai__process *out)
 {
-    *out = (mirai__process){.pid = pid, .pidfd = -1, .output_fd = -1};
+    *out = (mirai__process){.pid = pid, .pidfd = -1, .output_fd = -1, .stdout_fd = -1};
     mirai_status status = open_fd(out);
     if (status == MIRAI_OK) return MIRAI_OK;
     if (kill(-pid, SIGKILL) != 0) (void)kill(pid, SIGKILL);
     wait_for(pid, 0);
     mirai__process_close(out);
-    *out = (mirai__process){.pid = 0, .pidfd = -1, .output_fd = -1};
+    *out = (mirai__process){.pid = 0, .pidfd = -1, .output_fd = -1, .stdout_fd = -1};
     return status;
 }
