@@ -241,6 +241,44 @@ static void test_map__polls_and_goes_on(void **state)
     }
 }
 
+typedef struct inner {
+    mirai_pool *pool;
+    mirai_map *map;
+    mirai_status started, polled;
+} inner;
+
+static void map_in_callback(mirai_task *task, void *user)
+{
+    inner *inner = user;
+    mirai_value *value = NULL;
+    (void)task;
+    inner->started = mirai_map_start(inner->pool, &inner->map, "obey", range(50), NULL);
+    inner->polled = inner->started == MIRAI_OK ? mirai_map_next(inner->map, NULL, &value, 0) : MIRAI_E_STATE;
+}
+
+/* A map that begins in a callback, of tasks that do not end by themselves: it returns all the same. */
+static void test_map__starts_in_a_callback(void **state)
+{
+    inner inner = {.pool = *state, .started = MIRAI_E_AGAIN};
+    mirai_submit_options options = MIRAI_SUBMIT_OPTIONS_INIT;
+    options.on_resolved = map_in_callback;
+    options.user = &inner;
+    mirai_task *task = story_submit_with(*state, "echo", mirai_null(), &options);
+    (void)story_result(task);
+    mirai_task_release(task);
+    while (inner.started == MIRAI_E_AGAIN) story_assert_ok(mirai_pool_process(*state, NULL));
+    assert_int_equal(inner.started, MIRAI_OK);
+    assert_int_equal(inner.polled, MIRAI_E_TIMEDOUT);
+    story_assert_ok(mirai_map_cancel(inner.map));
+    for (size_t i = 0; i < 50; i++) {
+        mirai_value *value = NULL;
+        story_assert_ok(mirai_map_next(inner.map, NULL, &value, 0)); /* cancelled: there without a wait */
+        assert_int_equal(mirai_value_error_code(value), MIRAI_OUTCOME_CANCELLED);
+        mirai_value_release(value);
+    }
+    mirai_map_release(inner.map);
+}
+
 static void *cancel_soon(void *map)
 {
     size_t done = 0;
@@ -362,6 +400,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_map__source_fails),
         cmocka_unit_test(test_map__million_in_bounded_memory),
         cmocka_unit_test(test_map__polls_and_goes_on),
+        cmocka_unit_test(test_map__starts_in_a_callback),
         cmocka_unit_test(test_map__is_cancelled_by_another_thread),
         cmocka_unit_test(test_map__released_while_it_runs),
         cmocka_unit_test(test_map__outlasted_by_nothing_when_the_pool_closes),
