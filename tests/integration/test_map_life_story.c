@@ -359,8 +359,9 @@ static void test_map__in_a_pool_with_a_budget(void **state)
 
         mirai_task *others[8] = {NULL}; /* no room at all, until they are cancelled */
         size_t count = 0;
-        while (count < 8 && mirai_pool_try_submit(pool, &others[count], "obey", mirai_string("a long enough argument, since "
-               "the budget of bytes counts it, and there is to be no room any more when it has come in"), NULL) == MIRAI_OK)
+        const char *long_enough = "the budget of bytes counts this, and there is to be no room any more when it has come in";
+        while (count < 8 && mirai_pool_try_submit(pool, &others[count], "obey",
+                                                  mirai_list_of(mirai_string(long_enough), MIRAI_END), NULL) == MIRAI_OK)
             count++;
         assert_true(count < 8);
         mirai_map *map = start(pool, "echo", range(20), &options), *second = start(pool, "echo", range(20), &options);

@@ -12,30 +12,32 @@
 
 #include "bar.h"
 
-/* Runs show() with stderr in a file, or in a terminal, and gives what was written. */
+/* Runs show() with stderr in fd, closes that, and gives what can be read from `from` then. */
 static const char *written(int fd, int from, void (*show)(void))
 {
     static char text[8192];
+    size_t size = 0;
+    ssize_t got;
     int kept = dup(STDERR_FILENO);
     assert_true(kept >= 0 && dup2(fd, STDERR_FILENO) >= 0);
     show();
     (void)dup2(kept, STDERR_FILENO);
     (void)close(kept);
-    if (from == fd) (void)lseek(fd, 0, SEEK_SET);
-    ssize_t size = read(from, text, sizeof text - 1);
-    text[size > 0 ? size : 0] = '\0';
+    (void)close(fd);
+    /* A terminal hands it over piece by piece, and says at last that the other side is closed. */
+    while ((got = read(from, text + size, sizeof text - 1 - size)) > 0) size += (size_t)got;
+    (void)close(from);
+    text[size] = '\0';
     return text;
 }
 
 static const char *in_file(void (*show)(void))
 {
     char path[] = "/tmp/mirai-bar-XXXXXX";
-    int fd = mkstemp(path);
-    assert_true(fd >= 0);
+    int fd = mkstemp(path), from = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0 && from >= 0);
     (void)unlink(path);
-    const char *text = written(fd, fd, show);
-    (void)close(fd);
-    return text;
+    return written(fd, from, show);
 }
 
 static const char *in_terminal(unsigned short width, void (*show)(void))
@@ -43,10 +45,7 @@ static const char *in_terminal(unsigned short width, void (*show)(void))
     int near, far;
     struct winsize size = {.ws_row = 24, .ws_col = width};
     assert_int_equal(openpty(&far, &near, NULL, NULL, &size), 0);
-    const char *text = written(near, far, show);
-    (void)close(near);
-    (void)close(far);
-    return text;
+    return written(near, far, show);
 }
 
 /* ---- lines ----------------------------------------------------------------------------------- */
