@@ -280,8 +280,8 @@ static void test_limits__jobs(void **state)
         assert_int_equal(mirai_task_state(tasks[i]), MIRAI_TASK_RESOLVED);
         mirai_task_release(tasks[i]);
     }
-    assert_int_equal(different, TASKS / 2);
-    for (size_t i = 0; i < different; i++) assert_int_equal(runs[i], 2);
+    assert_in_range(different, TASKS / 2, TASKS / 2 + 1); /* the last two may have run one each */
+    for (size_t i = 0; i < different; i++) assert_in_range(runs[i], 1, 2);
     assert_int_equal(story_status(pool).lost, 0);
     assert_int_equal(story_status(pool).daemons_lost, 0);
     story_close(pool);
