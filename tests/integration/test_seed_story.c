@@ -123,9 +123,11 @@ static void test_seed__full_pools_use_none_up(void **state)
     options.max_tasks = 1;
     mirai_pool *pool = story_open_with(1, &options);
     for (int i = 1; i <= 3; i++) {
-        mirai_task *task = story_submit(pool, "draw", mirai_int(200));
+        mirai_task *task = story_submit(pool, "obey", mirai_null());
         assert_int_equal(mirai_pool_try_submit(pool, NULL, "draw", mirai_null(), NULL), MIRAI_E_FULL);
-        expect_stream(task, 8, i);
+        assert_int_equal(mirai_task_cancel(task, NULL), MIRAI_OK);
+        mirai_task_release(task);
+        expect_stream(story_submit(pool, "draw", mirai_null()), 8, 2 * i);
     }
     story_close(pool);
 }
