@@ -164,7 +164,7 @@ size_t mirai__sched_abandon_shape(mirai__sched *sched, mirai__sched_shape *shape
                                   mirai_outcome outcome, int64_t now)
 {
     size_t count = 0;
-    shape->tasks++; /* so that it outlives its last task */
+    shape->holders++; /* so that it outlives its last task */
     for (;; count++) {
         mirai__sched_task *task = NULL;
         if (shape->queued > 0) {
@@ -177,8 +177,7 @@ size_t mirai__sched_abandon_shape(mirai__sched *sched, mirai__sched_shape *shape
         if (outcome == MIRAI_OUTCOME_LOST) task->loss = MIRAI__LOSS_STRANDED;
         mirai__sched_abandon(sched, task, outcome, now);
     }
-    mirai__sched_task last = {.shape = shape};
-    mirai__sched_shape_leave(sched, &last);
+    mirai__sched_shape_let_go(sched, shape);
     return count;
 }
 

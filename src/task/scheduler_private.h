@@ -40,6 +40,8 @@ mirai_status mirai__sched_shape_enter(mirai__sched *sched, const mirai__sched_re
                                       mirai__sched_task *task);
 /* The task has nothing more to do with its shape. */
 void mirai__sched_shape_leave(mirai__sched *sched, mirai__sched_task *task);
+/* One of its holders does not need it any more. */
+void mirai__sched_shape_let_go(mirai__sched *sched, mirai__sched_shape *shape);
 /* Into the queue, at its place, and out of it. */
 void mirai__sched_shape_queue(mirai__sched *sched, mirai__sched_task *task);
 void mirai__sched_shape_unqueue(mirai__sched_task *task);

@@ -129,6 +129,12 @@ static void free_if_unused(const mirai__sched *sched, mirai__sched_shape *shape)
     mirai__free(shape);
 }
 
+void mirai__sched_shape_let_go(mirai__sched *sched, mirai__sched_shape *shape)
+{
+    shape->holders--;
+    free_if_unused(sched, shape);
+}
+
 void mirai__sched_give_back(mirai__sched *sched, mirai__sched_daemon *daemon)
 {
     mirai__sched_shape *shape = daemon->holds;
@@ -137,8 +143,7 @@ void mirai__sched_give_back(mirai__sched *sched, mirai__sched_daemon *daemon)
     sched->devices |= daemon->devices;
     daemon->devices = 0;
     daemon->holds = NULL;
-    shape->holders--;
-    free_if_unused(sched, shape);
+    mirai__sched_shape_let_go(sched, shape);
 }
 
 /* ---- what is asked for ---- */

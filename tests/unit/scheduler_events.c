@@ -20,44 +20,150 @@ const char *const model_names[MODEL_COUNT] = {
 
 /* Whether a start failure was counted is the scheduler's to say; how long it then waits is checked.
  */
-static void note_failures(world *w, int64_t before)
+static void note_failures(world *w)
 {
-    int64_t now = w->sched.groups[0].start_failures;
-    if (now <= before) return;
-    int64_t wait = now > 9 ? 30000 : 100 * ((int64_t)1 << (now - 1));
-    w->retry_at = w->now + (wait < 30000 ? wait : 30000);
+    for (int i = 0; i < w->group_count; i++) {
+        int64_t now = w->sched.groups[i].start_failures, before = w->groups[i].failures;
+        w->groups[i].failures = now;
+        if (now <= before) continue;
+        int64_t wait = now > 9 ? 30000 : 100 * ((int64_t)1 << (now - 1));
+        w->groups[i].retry_at = w->now + (wait < 30000 ? wait : 30000);
+    }
 }
 
-static void do_submit(world *w, uint32_t number, bool nomem)
+/* ---- submitting ---- */
+
+static const char *const resource_names[RESOURCES] = {"cpus", "gpus"};
+
+/* A few bits of an event's number, the next ones with each call. */
+static uint32_t draw(uint64_t *bits, uint32_t below)
+{
+    *bits = *bits * 0x5851f42d4c957f2dU + 0x14057b7ef767814fU;
+    return (uint32_t)(*bits >> 33) % below;
+}
+
+/* What a task asks for; `amounts` is room for its resources. */
+static void make_wish(const world *w, uint64_t *bits, task_model *task,
+                      mirai__sched_request *request, mirai_resource amounts[RESOURCES])
+{
+    task->wish.tag = draw(bits, 3) == 0 ? (int)draw(bits, 3) : NOBODY;
+    if (draw(bits, 6) == 0 && w->live_count > 0)
+        task->wish.pin = w->live[draw(bits, (uint32_t)w->live_count)];
+    for (int i = 0; i < RESOURCES; i++) {
+        if (draw(bits, 4) != 0) continue;
+        double amount = i == 0 ? 0.25 * (1 + draw(bits, 9)) : 1 + draw(bits, 3);
+        task->wish.needs[i] = (int64_t)(amount * MIRAI__RESOURCE_PARTS);
+        amounts[request->resource_count++] = (mirai_resource){resource_names[i], amount};
+    }
+    request->resources = amounts;
+    if (task->wish.tag != NOBODY) request->tag = model_tags[task->wish.tag];
+    if (task->wish.pin != NOBODY) request->daemon = &w->daemons[task->wish.pin].held->sched;
+    request->priority = draw(bits, 2) == 0 ? (int32_t)draw(bits, 5) - 2 : 0;
+    request->retries = (int32_t)draw(bits, 5);
+    request->retry_on = (int32_t)draw(bits, 4);
+    request->losses = (int32_t)draw(bits, 4) - 1;
+    if (draw(bits, 4) == 0) request->waits = 1 + draw(bits, 2);
+    task->priority = request->priority;
+    task->waits = request->waits;
+    task->retries = request->retries;
+    task->retry_on = request->retry_on == 0 ? MIRAI_RETRY_LOST : request->retry_on;
+    task->losses = request->losses == 0 ? 3 : request->losses < 0 ? 0 : request->losses;
+}
+
+static bool can_ever_run(const world *w, const task_model *task)
+{
+    bool some = false;
+    for (int i = 0; i < RESOURCES; i++)
+        if (task->wish.needs[i] > w->total[i]) return false;
+    for (int i = 0; i < w->group_count; i++) some = some || model_admits(w, task, i);
+    if (task->wish.pin == NOBODY) return some;
+    const daemon_model *daemon = &w->daemons[task->wish.pin];
+    return daemon->state != MIRAI__DAEMON_ENDING && model_admits(w, task, daemon->group);
+}
+
+static void take_in(world *w, int id, const task_model *task)
+{
+    w->tasks[id] = *task;
+    w->task_count++;
+    w->counts.submitted++;
+    w->totals->tasks++;
+    if (task->waits == 0) {
+        model_enqueue(w, id);
+    } else {
+        w->tasks[id].state = MIRAI_TASK_BLOCKED;
+        w->counts.blocked++;
+    }
+}
+
+static void do_submit(world *w, uint32_t number, bool nomem, bool demanding)
 {
     static const int64_t graces[] = {0, -1, 50, 500};
     if (w->task_count == TASKS) return;
-    int id = w->task_count;
-    task_model *task = &w->tasks[id];
+    uint64_t bits = number;
     int64_t timeout = number % 3 == 0 ? 1 + number / 3 % 300 : -(int64_t)(number % 2);
     int64_t grace = graces[number >> 20 & 3];
     held_task *held = calloc(1, sizeof *held);
-    held->id = id;
-    if (nomem) mirai__fault_arm(1, false);
+    task_model task = {.held = held, .wish = {NOBODY, NOBODY, {0}}, .outcome = UNDECIDED};
     mirai__sched_request request = {.timeout_ms = timeout, .grace_ms = grace};
+    mirai_resource amounts[RESOURCES];
+    held->id = w->task_count;
+    task.losses = 3;
+    task.retry_on = MIRAI_RETRY_LOST;
+    task.deadline = timeout > 0 ? w->now + timeout : MIRAI__NEVER;
+    task.grace = grace == 0 ? w->grace : grace;
+    if (demanding) make_wish(w, &bits, &task, &request, amounts);
+    mirai_status expected = w->closing                 ? MIRAI_E_CLOSED
+                            : can_ever_run(w, &task) ? MIRAI_OK
+                                                       : MIRAI_E_INFEASIBLE;
+    if (nomem) mirai__fault_arm(1 + (int)draw(&bits, 2), false);
     mirai_status status = mirai__sched_submit(&w->sched, &held->sched, &request, w->now);
     mirai__fault_arm(0, false);
-    bool good = w->closing
-                    ? status == MIRAI_E_CLOSED
-                    : status == MIRAI_OK || (nomem && timeout > 0 && status == MIRAI_E_NOMEM);
-    model_expect(w, good, "submit gave %d", (int)status);
-    if (status != MIRAI_OK) {
-        model_expect(w, held->sched.state == 0, "a failed submit left a trace");
-        free(held);
+    bool good = status == expected ||
+                (expected == MIRAI_OK && nomem && status == MIRAI_E_NOMEM);
+    model_expect(w, good, "submit gave %d, not %d", (int)status, (int)expected);
+    if (status == MIRAI_OK) {
+        take_in(w, held->id, &task);
         return;
     }
-    *task = (task_model){.held = held, .state = MIRAI_TASK_QUEUED, .outcome = UNDECIDED};
-    task->deadline = timeout > 0 ? w->now + timeout : MIRAI__NEVER;
-    task->grace = grace == 0 ? w->grace : grace;
-    w->task_count++;
-    w->counts.awaiting++;
-    w->counts.submitted++;
-    w->totals->tasks++;
+    if (status == MIRAI_E_INFEASIBLE) w->totals->infeasible++;
+    model_expect(w, held->sched.state == 0, "a failed submit left a trace");
+    free(held);
+}
+
+/* The n-th of those that are blocked. */
+static int pick_blocked(const world *w, uint32_t number)
+{
+    if (w->counts.blocked <= 0) return NOBODY;
+    int64_t left = number % (uint32_t)w->counts.blocked;
+    for (int id = w->oldest; id < w->task_count; id++)
+        if (w->tasks[id].state == MIRAI_TASK_BLOCKED && left-- == 0) return id;
+    return NOBODY;
+}
+
+static void do_unblock(world *w, uint32_t number, bool fail)
+{
+    int id = pick_blocked(w, number);
+    if (id == NOBODY) return;
+    task_model *task = &w->tasks[id];
+    if (fail) {
+        mirai__sched_fail_blocked(&w->sched, &task->held->sched, w->now);
+        model_decide(w, id, MIRAI_OUTCOME_FAILED);
+        return;
+    }
+    mirai__sched_unblock(&w->sched, &task->held->sched, w->now);
+    if (--task->waits > 0) return;
+    w->counts.blocked--;
+    model_enqueue(w, id);
+}
+
+static void do_cancel_all(world *w)
+{
+    size_t expected = (size_t)(w->counts.blocked + w->counts.awaiting + w->counts.executing);
+    size_t real = mirai__sched_cancel_all(&w->sched, w->now);
+    model_expect(w, real == expected, "cancelled %zu of %zu", real, expected);
+    for (int id = w->oldest; id < w->task_count; id++)
+        if (w->tasks[id].state != MIRAI_TASK_RESOLVED)
+            model_abandon(w, id, MIRAI_OUTCOME_CANCELLED);
 }
 
 static void do_cancel(world *w, uint32_t number)
@@ -68,6 +174,7 @@ static void do_cancel(world *w, uint32_t number)
     task_model *task = &w->tasks[id];
     if (!task->held) return;
     int32_t expected = task->state == MIRAI_TASK_QUEUED    ? MIRAI_CANCEL_NEVER_RAN
+                       : task->state == MIRAI_TASK_BLOCKED ? MIRAI_CANCEL_NEVER_RAN
                        : task->state == MIRAI_TASK_RUNNING ? MIRAI_CANCEL_INTERRUPTED
                                                            : MIRAI_CANCEL_TOO_LATE;
     int32_t real = mirai__sched_cancel(&w->sched, &task->held->sched, w->now);
@@ -101,16 +208,21 @@ static void do_result(world *w, daemon_model *daemon, mirai_outcome outcome)
     bool taken = mirai__sched_result(&w->sched, &daemon->held->sched, daemon->attempt, outcome,
                                      w->now, &task, &setup);
     model_expect(w, taken, "a good result was refused");
-    held_task *our_task = daemon->task == NOBODY ? NULL : w->tasks[daemon->task].held;
+    int id = daemon->task;
+    bool again = id != NOBODY && outcome == MIRAI_OUTCOME_FAILED &&
+                 (w->tasks[id].retry_on & MIRAI_RETRY_FAILED) && w->tasks[id].retries > 0 &&
+                 model_has_place(w, id);
+    held_task *our_task = id == NOBODY || again ? NULL : w->tasks[id].held;
     held_setup *our_setup = daemon->setup == NOBODY ? NULL : w->setups[daemon->setup].held;
     model_expect(w, task == (our_task ? &our_task->sched : NULL), "a result for another task");
     model_expect(w, setup == (our_setup ? &our_setup->sched : NULL), "a result for another setup");
     int ran = daemon->setup;
-    if (our_task) model_decide(w, daemon->task, outcome);
-    daemon->attempt = 0;
-    daemon->task = daemon->setup = NOBODY;
-    daemon->interrupt_due = false;
-    daemon->kill_at = MIRAI__NEVER;
+    model_let_go(w, daemon);
+    if (our_task) model_decide(w, id, outcome);
+    if (again) {
+        w->tasks[id].retries--;
+        model_again(w, id);
+    }
     if (our_setup) setup_ran(w, daemon, ran, outcome);
 }
 
@@ -135,29 +247,51 @@ static void do_stray(world *w, uint32_t number)
     model_expect(w, !taken && !task && !setup, "a stray result was taken");
 }
 
-static void do_spawned(world *w, bool nomem)
+/* A group that waits for the answer to a SPAWN; NOBODY. */
+static int spawning_group(const world *w, uint32_t number)
 {
-    if (w->spawning == 0 || w->daemon_count == DAEMONS) return;
+    for (int i = 0; i < w->group_count; i++) {
+        int group = (int)((number + (uint32_t)i) % (uint32_t)w->group_count);
+        if (w->groups[group].spawning > 0) return group;
+    }
+    return NOBODY;
+}
+
+static void do_unspawned(world *w, uint32_t number)
+{
+    int group = spawning_group(w, number);
+    if (group == NOBODY) return;
+    w->groups[group].spawning--;
+    mirai__sched_spawn_failed(&w->sched, group, w->now);
+}
+
+static void do_spawned(world *w, uint32_t number, bool nomem)
+{
+    int group = spawning_group(w, number);
+    if (group == NOBODY || w->daemon_count == DAEMONS) return;
     int id = w->daemon_count;
     held_daemon *held = calloc(1, sizeof *held);
     held->id = id;
     if (nomem) mirai__fault_arm(1, false);
-    mirai_status status = mirai__sched_daemon_added(&w->sched, &held->sched, 0, w->now);
+    mirai_status status = mirai__sched_daemon_added(&w->sched, &held->sched, group, w->now);
     mirai__fault_arm(0, false);
-    w->spawning--;
+    w->groups[group].spawning--;
     if (status != MIRAI_OK) {
         model_expect(w, nomem && status == MIRAI_E_NOMEM, "daemon_added gave %d", (int)status);
         free(held);
-        mirai__sched_spawn_failed(&w->sched, 0, w->now);
+        mirai__sched_spawn_failed(&w->sched, group, w->now);
         return;
     }
     w->daemons[id] = (daemon_model){.held = held,
                                     .state = MIRAI__DAEMON_STARTING,
                                     .task = NOBODY,
                                     .setup = NOBODY,
+                                    .holds = NOBODY,
+                                    .group = group,
                                     .kill_at = model_after(w, w->start_timeout)};
     w->live[w->live_count++] = id;
     w->daemon_count++;
+    w->groups[group].starting++;
     w->counts.starting++;
 }
 
@@ -172,7 +306,9 @@ static void do_ready(world *w, daemon_model *daemon)
     daemon->kill_at = MIRAI__NEVER;
     w->counts.starting--;
     w->counts.ready++;
-    w->retry_at = INT64_MIN;
+    w->groups[daemon->group].starting--;
+    w->groups[daemon->group].ready++;
+    w->groups[daemon->group].retry_at = INT64_MIN;
 }
 
 static void do_leave(world *w, daemon_model *daemon)
@@ -182,18 +318,55 @@ static void do_leave(world *w, daemon_model *daemon)
     if (daemon->state != MIRAI__DAEMON_ENDING) model_end(w, daemon);
 }
 
-static void do_gone(world *w, uint32_t number)
+/* It says itself that it leaves, and has not begun what it has. */
+static void do_left(world *w, daemon_model *daemon, bool idle)
+{
+    if (!daemon) return;
+    int task = daemon->task;
+    mirai__sched_daemon_left(&w->sched, &daemon->held->sched, idle, w->now);
+    model_let_go(w, daemon);
+    if (daemon->state != MIRAI__DAEMON_ENDING) {
+        group_model *group = &w->groups[daemon->group];
+        model_end(w, daemon);
+        bool dormant = idle && model_is_short(group);
+        group->dormant += dormant;
+        w->totals->dormant += dormant;
+    }
+    if (task == NOBODY) return;
+    if (model_has_place(w, task))
+        model_again(w, task);
+    else
+        model_decide(w, task, MIRAI_OUTCOME_LOST);
+}
+
+static void lose(world *w, int id, bool begun)
+{
+    task_model *task = &w->tasks[id];
+    int *left = begun ? &task->retries : &task->losses;
+    bool given_up = begun && ++task->deaths >= MIRAI__DEATHS_MAX;
+    bool asked = !begun || (task->retry_on & MIRAI_RETRY_LOST);
+    if (given_up || !asked || *left == 0 || !model_has_place(w, id)) {
+        model_decide(w, id, MIRAI_OUTCOME_LOST);
+        return;
+    }
+    --*left;
+    model_again(w, id);
+}
+
+static void do_gone(world *w, uint32_t number, bool begun)
 {
     if (w->live_count == 0) return;
     int index = (int)(number % (uint32_t)w->live_count), id = w->live[index];
     daemon_model *daemon = &w->daemons[id];
-    mirai__sched_daemon_gone(&w->sched, &daemon->held->sched, true, w->now);
+    mirai__sched_daemon_gone(&w->sched, &daemon->held->sched, begun, w->now);
     if (daemon->state != MIRAI__DAEMON_ENDING) model_end(w, daemon);
     w->counts.ending--;
+    w->groups[daemon->group].ending--;
     w->live[index] = w->live[--w->live_count];
-    if (daemon->task != NOBODY) model_decide(w, daemon->task, MIRAI_OUTCOME_LOST);
-    if (daemon->setup != NOBODY && ++w->setups[daemon->setup].deaths >= 3)
-        model_fail_setup(w, daemon->setup);
+    int task = daemon->task, setup = daemon->setup;
+    model_let_go(w, daemon);
+    if (task != NOBODY) lose(w, task, begun);
+    if (setup != NOBODY && begun && ++w->setups[setup].deaths >= 3) model_fail_setup(w, setup);
     daemon->state = 0;
     free(daemon->held);
     daemon->held = NULL;
@@ -254,7 +427,7 @@ static void do_close(world *w, int how)
     if (w->closing == MIRAI_CANCEL) return;
     w->closing = how;
     if (how == MIRAI_DRAIN) return;
-    model_abandon_queue(w);
+    model_abandon_waiting(w, MIRAI_OUTCOME_CLOSED);
     for (int id = 0; id < w->setup_count; id++)
         if (w->setups[id].open) model_fail_setup(w, id);
     for (int i = 0; i < w->live_count; i++) {
@@ -283,43 +456,76 @@ static void do_time(world *w, int operation, uint32_t number)
 static void do_config(world *w, uint32_t number)
 {
     static const int64_t graces[] = {-1, 0, 40, 1000};
+    static const char *const tags[] = {NULL, NULL, "a", "b,a"};
+    const mirai_resource resources[RESOURCES] = {{resource_names[0], 0.5 * (1 + number / 256 % 8)},
+                                                 {resource_names[1], 1 + number / 2048 % 4}};
     mirai__sched_config config = {.daemons = number % 9,
                                   .start_timeout_ms = number / 16 % 3 == 0 ? -1 : 150,
-                                  .grace_ms = graces[number / 64 % 4]};
+                                  .grace_ms = graces[number / 64 % 4],
+                                  .tags = tags[number >> 20 & 3],
+                                  .resources = resources,
+                                  .resource_count = (number >> 24) % (RESOURCES + 1)};
     mirai__sched_fini(&w->sched);
     mirai__sched_init(&w->sched, &config);
-    w->wanted = config.daemons;
+    w->group_count = 1;
+    w->groups[0] =
+        (group_model){.tags = config.tags, .wanted = config.daemons, .retry_at = INT64_MIN};
+    for (size_t i = 0; i < config.resource_count; i++)
+        w->total[i] = w->free[i] = (int64_t)(resources[i].amount * MIRAI__RESOURCE_PARTS);
     w->grace = config.grace_ms;
     w->start_timeout = config.start_timeout_ms;
 }
 
+static void do_launch(world *w, uint32_t number)
+{
+    static const char *const tags[] = {NULL, "a", "b", "c", "c,a"};
+    if (w->group_count == GROUPS) return;
+    int32_t group = NOBODY;
+    const char *its = tags[number / 8 % 5];
+    mirai_status status = mirai__sched_group_add(&w->sched, number % 4, its, &group, w->now);
+    model_expect(w, status == (w->closing ? MIRAI_E_CLOSED : MIRAI_OK), "group_add gave %d",
+                 (int)status);
+    if (status != MIRAI_OK) return;
+    model_expect(w, group == w->group_count, "group %d", (int)group);
+    w->groups[w->group_count++] =
+        (group_model){.tags = its, .wanted = number % 4, .retry_at = INT64_MIN};
+    w->totals->groups++;
+}
+
 static void do_size(world *w, uint32_t number)
 {
-    if (w->wanted > (int64_t)(number % 10)) return;
-    w->wanted = number % 10;
-    mirai__sched_resize(&w->sched, 0, w->wanted, w->now);
+    int id = (int)(number / 16 % (uint32_t)w->group_count);
+    group_model *group = &w->groups[id];
+    group->wanted = number % 10;
+    int64_t room = group->wanted - group->starting - group->ready - group->spawning;
+    if (room < 0) room = 0;
+    if (group->dormant > room) group->dormant = room;
+    mirai__sched_resize(&w->sched, id, group->wanted, w->now);
 }
 
 static void apply(world *w, model_event event)
 {
     uint32_t number = event.number;
     switch (event.operation) {
-    case MODEL_submit: do_submit(w, number, false); break;
-    case MODEL_submit_nomem: do_submit(w, number, true); break;
+    case MODEL_submit: do_submit(w, number, false, false); break;
+    case MODEL_submit_nomem: do_submit(w, number, true, number % 2 == 0); break;
+    case MODEL_demand: do_submit(w, number, false, true); break;
+    case MODEL_unblock: do_unblock(w, number, false); break;
+    case MODEL_fail_blocked: do_unblock(w, number, true); break;
+    case MODEL_cancel_all: do_cancel_all(w); break;
+    case MODEL_left: do_left(w, pick(w, number / 2), number % 2 == 0); break;
+    case MODEL_launch: do_launch(w, number); break;
     case MODEL_cancel: do_cancel(w, number); break;
     case MODEL_value: do_result(w, pick(w, number), MIRAI_OUTCOME_VALUE); break;
     case MODEL_fail: do_result(w, pick(w, number), MIRAI_OUTCOME_FAILED); break;
     case MODEL_stray: do_stray(w, number); break;
-    case MODEL_spawned: do_spawned(w, false); break;
-    case MODEL_nomem: do_spawned(w, true); break;
-    case MODEL_unspawned:
-        if (w->spawning == 0) break;
-        w->spawning--;
-        mirai__sched_spawn_failed(&w->sched, 0, w->now);
-        break;
+    case MODEL_spawned: do_spawned(w, number, false); break;
+    case MODEL_nomem: do_spawned(w, number, true); break;
+    case MODEL_unspawned: do_unspawned(w, number); break;
     case MODEL_ready: do_ready(w, pick(w, number)); break;
     case MODEL_leave: do_leave(w, pick(w, number)); break;
-    case MODEL_gone: do_gone(w, number); break;
+    case MODEL_gone: do_gone(w, number, true); break;
+    case MODEL_unread: do_gone(w, number, false); break;
     case MODEL_tick:
     case MODEL_advance:
     case MODEL_expire: do_time(w, event.operation, number); break;
@@ -341,9 +547,9 @@ static void do_take(world *w, uint32_t number)
 
 static void step(world *w, model_event event)
 {
-    int64_t failures = w->sched.groups[0].start_failures;
     apply(w, event);
-    note_failures(w, failures);
+    model_catch_up(w);
+    note_failures(w);
     model_judge(w);
     w->totals->events++;
     if (event.operation == MODEL_take) do_take(w, event.number);
@@ -357,8 +563,8 @@ static void step(world *w, model_event event)
 /* All that is outside answers, once. False when there was nothing to answer. */
 static bool answer(world *w)
 {
-    bool any = w->spawning > 0;
-    while (w->spawning > 0) step(w, (model_event){MODEL_spawned, 0});
+    bool any = model_spawning(w) > 0;
+    while (model_spawning(w) > 0 && w->broken[0] == 0) step(w, (model_event){MODEL_spawned, 0});
     for (int i = w->live_count - 1; i >= 0 && w->broken[0] == 0; i--) {
         const daemon_model *daemon = &w->daemons[w->live[i]];
         int operation = daemon->attempt != 0                      ? MODEL_value
@@ -376,18 +582,22 @@ static bool is_settled(const world *w)
 {
     for (int id = 0; id < w->setup_count; id++)
         if (w->setups[id].open && w->closing != MIRAI_DRAIN) return false;
-    return w->counts.awaiting == 0 && w->counts.executing == 0;
+    for (int id = w->oldest; id < w->task_count && !w->closing; id++)
+        if (w->tasks[id].state == MIRAI_TASK_QUEUED && !model_is_deserted(w, &w->tasks[id]))
+            return false;
+    return (w->counts.awaiting == 0 || !w->closing) && w->counts.executing == 0;
 }
 
 /* Where the world answers, all is resolved and reported in the end. */
 static void settle(world *w)
 {
-    if (w->wanted == 0 && w->live_count == 0 && !w->closing) return; /* nobody is to come */
+    while (w->counts.blocked > 0 && w->broken[0] == 0) step(w, (model_event){MODEL_unblock, 0});
+    if (model_wanted(w) == 0 && w->live_count == 0 && !w->closing) return; /* nobody is to come */
     for (int i = 0; w->broken[0] == 0 && !is_settled(w); i++) {
         if (!model_expect(w, i < 100000, "it does not settle")) return;
         if (answer(w)) continue;
         bool more = mirai__sched_deadline(&w->sched) != MIRAI__NEVER;
-        if (w->wanted == 0 && !w->closing && !more) return;
+        if (model_wanted(w) == 0 && !w->closing && !more) return;
         if (!model_expect(w, more, "it is stuck")) return;
         step(w, (model_event){MODEL_expire, 0});
     }
@@ -401,11 +611,14 @@ static void finish(world *w, bool drain)
     if (drain) step(w, (model_event){MODEL_drain, 0});
     if (w->closing) settle(w);
     step(w, (model_event){MODEL_close, 0});
-    while (w->spawning > 0) step(w, (model_event){MODEL_unspawned, 0});
+    while (model_spawning(w) > 0 && w->broken[0] == 0) step(w, (model_event){MODEL_unspawned, 0});
     while (w->live_count > 0) step(w, (model_event){MODEL_gone, 0});
     model_expect(w, w->oldest == w->task_count, "task %d was never resolved", w->oldest);
     model_expect(w, mirai__sched_deadline(&w->sched) == MIRAI__NEVER,
                  "a closed pool has a deadline");
+    for (int i = 0; i < RESOURCES; i++)
+        model_expect(w, w->free[i] == w->total[i], "resource %d was not given back", i);
+    model_expect(w, mirai__list_is_empty(&w->sched.shapes), "a requirement is left over");
     for (int id = 0; id < w->setup_count; id++)
         model_expect(w, !w->setups[id].open, "setup %d was never reported", id);
 }
@@ -424,7 +637,6 @@ const char *model_run(const model_event *events, size_t count, bool trace, size_
     static world w;
     memset(&w, 0, offsetof(world, tasks));
     w.now = 1000;
-    w.retry_at = INT64_MIN;
     w.trace = trace;
     w.totals = totals;
     do_config(&w, count > 0 && events[0].operation == MODEL_config ? events[0].number : 0);

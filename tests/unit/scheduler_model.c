@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "scheduler_world.h"
 
@@ -43,6 +44,8 @@ void model_decide(world *w, int id, mirai_outcome outcome)
     task_model *task = &w->tasks[id];
     if (task->state == MIRAI_TASK_QUEUED)
         w->counts.awaiting--;
+    else if (task->state == MIRAI_TASK_BLOCKED)
+        w->counts.blocked--;
     else
         w->counts.executing--;
     ++*outcome_total(&w->counts, outcome);
@@ -65,10 +68,15 @@ void model_abandon(world *w, int id, mirai_outcome outcome)
     model_decide(w, id, outcome);
 }
 
-void model_abandon_queue(world *w)
+static bool is_waiting(const task_model *task)
+{
+    return task->state == MIRAI_TASK_QUEUED || task->state == MIRAI_TASK_BLOCKED;
+}
+
+void model_abandon_waiting(world *w, mirai_outcome outcome)
 {
     for (int id = w->oldest; id < w->task_count; id++)
-        if (w->tasks[id].state == MIRAI_TASK_QUEUED) model_abandon(w, id, MIRAI_OUTCOME_CLOSED);
+        if (is_waiting(&w->tasks[id])) model_abandon(w, id, outcome);
 }
 
 /* Is it in the machine for daemons to run? */
@@ -110,6 +118,8 @@ static bool waits(const world *w, int id)
 static void settle(world *w)
 {
     const mirai__sched_counts *counts = &w->counts;
+    int64_t expected = model_wanted(w);
+    for (int i = 0; i < w->group_count; i++) expected -= w->groups[i].dormant;
     for (int id = 0; id < w->setup_count; id++) {
         setup_model *setup = &w->setups[id];
         if (!setup->open) continue;
@@ -120,9 +130,9 @@ static void settle(world *w)
         if (waits(w, id)) continue;
         if (setup->runs == 0) {
             bool hope =
-                w->wanted > 0 || counts->starting > 0 || counts->ready > 0 || w->spawning > 0;
+                expected + counts->starting + counts->ready + model_spawning(w) > 0;
             if (setup->remembered && hope) continue;
-            if (setup->deaths > 0 || w->wanted > 0) {
+            if (setup->deaths > 0 || expected > 0) {
                 model_fail_setup(w, id);
                 continue;
             }
@@ -135,18 +145,40 @@ static void settle(world *w)
 
 void model_end(world *w, daemon_model *daemon)
 {
-    if (daemon->state == MIRAI__DAEMON_STARTING)
+    group_model *group = &w->groups[daemon->group];
+    if (daemon->state == MIRAI__DAEMON_STARTING) {
         w->counts.starting--;
-    else
+        group->starting--;
+    } else {
         w->counts.ready--;
+        group->ready--;
+    }
     w->counts.ending++;
+    group->ending++;
     daemon->state = MIRAI__DAEMON_ENDING;
+    int pin = daemon->held->id;
+    for (int id = w->oldest; id < w->task_count; id++)
+        if (w->tasks[id].wish.pin == pin && is_waiting(&w->tasks[id]))
+            model_decide(w, id, MIRAI_OUTCOME_LOST);
+}
+
+/* Where a task is stranded, so are those that are blocked and ask for the same. */
+static void strand_alike(world *w, const wish *wish)
+{
+    for (int id = w->oldest; id < w->task_count; id++) {
+        const task_model *task = &w->tasks[id];
+        if (is_waiting(task) && memcmp(&task->wish, wish, sizeof *wish) == 0)
+            model_decide(w, id, MIRAI_OUTCOME_CLOSED);
+    }
 }
 
 static void strand(world *w)
 {
-    if (w->closing && w->wanted == 0 && w->counts.starting + w->counts.ready + w->spawning == 0)
-        model_abandon_queue(w);
+    for (int id = w->oldest; id < w->task_count && w->closing; id++) {
+        const task_model *task = &w->tasks[id];
+        if (task->state == MIRAI_TASK_QUEUED && model_is_deserted(w, task))
+            strand_alike(w, &task->wish);
+    }
 }
 
 void model_judge(world *w)
@@ -172,6 +204,46 @@ static void on_resolve(world *w, const mirai__sched_command *command)
     task->held = NULL;
 }
 
+static void take(world *w, const mirai__sched_command *command, daemon_model *daemon, int id)
+{
+    const wish *wish = &w->tasks[id].wish;
+    int64_t devices = wish->needs[1] / MIRAI__RESOURCE_PARTS;
+    model_expect(w, __builtin_popcountll(command->devices) == devices, "task %d got %" PRIx64, id,
+                 command->devices);
+    model_expect(w, (command->devices & w->devices) == 0, "devices %" PRIx64 " are shared",
+                 command->devices & w->devices);
+    model_expect(w, command->devices < (uint64_t)1 << w->total[1] / MIRAI__RESOURCE_PARTS,
+                 "there are no devices %" PRIx64, command->devices);
+    w->devices |= daemon->devices = command->devices;
+    daemon->holds = id;
+    for (int i = 0; i < RESOURCES; i++) w->free[i] -= wish->needs[i];
+}
+
+static void run_task(world *w, const mirai__sched_command *command, daemon_model *daemon)
+{
+    const held_task *held = mirai__list_entry(command->task, held_task, sched);
+    int id = held->id, number = mirai__list_entry(command->daemon, held_daemon, sched)->id;
+    task_model *task = &w->tasks[id];
+    daemon->attempt = 0; /* as when it was chosen */
+    int best = model_best(w);
+    daemon->attempt = command->attempt;
+    model_expect(w, id == best, "task %d ran before task %d", id, best);
+    model_expect(w, model_admits(w, task, daemon->group), "task %d ran without its tag", id);
+    model_expect(w, task->wish.pin == NOBODY || task->wish.pin == number,
+                 "task %d ran on daemon %d", id, number);
+    model_expect(w, held->sched.attempt == command->attempt, "task %d has another attempt", id);
+    task->attempts++;
+    model_expect(w, held->sched.attempts == task->attempts, "task %d is at attempt %d, not %d", id,
+                 (int)held->sched.attempts, task->attempts);
+    if (task->attempts > 1) w->counts.retried++;
+    take(w, command, daemon, id);
+    daemon->task = id;
+    task->state = MIRAI_TASK_RUNNING;
+    task->daemon = number;
+    w->counts.awaiting--;
+    w->counts.executing++;
+}
+
 static void on_run(world *w, const mirai__sched_command *command)
 {
     int id = mirai__list_entry(command->daemon, held_daemon, sched)->id;
@@ -192,17 +264,8 @@ static void on_run(world *w, const mirai__sched_command *command)
         daemon->setup = setup;
         return;
     }
-    held_task *held = mirai__list_entry(command->task, held_task, sched);
-    while (w->head < w->task_count && w->tasks[w->head].state != MIRAI_TASK_QUEUED) w->head++;
-    model_expect(w, held->id == w->head, "task %d ran before task %d", held->id, w->head);
+    run_task(w, command, daemon);
     model_expect(w, first == w->setup_count, "daemon %d got a task before setup %d", id, first);
-    model_expect(w, held->sched.attempt == command->attempt, "task %d has another attempt",
-                 held->id);
-    daemon->task = held->id;
-    w->tasks[held->id].state = MIRAI_TASK_RUNNING;
-    w->tasks[held->id].daemon = id;
-    w->counts.awaiting--;
-    w->counts.executing++;
 }
 
 static void on_report(world *w, const mirai__sched_command *command)
@@ -222,9 +285,13 @@ static void on_daemon(world *w, const mirai__sched_command *command)
 {
     int id = mirai__list_entry(command->daemon, held_daemon, sched)->id;
     daemon_model *daemon = &w->daemons[id];
-    if (command->kind == MIRAI__COMMAND_KILL) {
+    if (command->kind == MIRAI__COMMAND_RETIRE) {
+        model_expect(w, daemon->retire_due && daemon->attempt == 0,
+                     "daemon %d retired for no reason", id);
+        daemon->retire_due = false;
+    } else if (command->kind == MIRAI__COMMAND_KILL) {
         model_expect(w, daemon->kill_due, "daemon %d killed for no reason", id);
-        daemon->kill_due = daemon->interrupt_due = false;
+        daemon->kill_due = daemon->interrupt_due = daemon->retire_due = false;
         w->totals->kills++;
     } else {
         model_expect(w, daemon->interrupt_due, "daemon %d interrupted for no reason", id);
@@ -235,18 +302,19 @@ static void on_daemon(world *w, const mirai__sched_command *command)
     }
 }
 
-static int64_t lacking(const world *w)
+static int64_t lacking(const world *w, const group_model *group)
 {
-    const mirai__sched_counts *counts = &w->counts;
-    if (w->closing == MIRAI_CANCEL || (w->closing && counts->awaiting == 0)) return 0;
-    return w->wanted - counts->starting - counts->ready - counts->ending - w->spawning;
+    if (w->closing == MIRAI_CANCEL || (w->closing && w->counts.awaiting == 0)) return 0;
+    return group->wanted - group->starting - group->ready - group->ending - group->spawning -
+           group->dormant;
 }
 
-static void on_spawn(world *w)
+static void on_spawn(world *w, int number)
 {
-    model_expect(w, lacking(w) > 0, "spawned a daemon too many");
-    model_expect(w, w->now >= w->retry_at, "spawned during the back-off");
-    w->spawning++;
+    group_model *group = &w->groups[number];
+    model_expect(w, lacking(w, group) > 0, "spawned a daemon too many");
+    model_expect(w, w->now >= group->retry_at, "spawned during the back-off");
+    group->spawning++;
     w->totals->spawns++;
 }
 
@@ -258,13 +326,14 @@ bool model_take(world *w)
 {
     mirai__sched_command command;
     mirai__sched_next(&w->sched, &command);
+    model_catch_up(w);
     if (w->trace && command.kind != MIRAI__COMMAND_NONE)
         printf("#   command %d\n", (int)command.kind);
     switch (command.kind) {
     case MIRAI__COMMAND_NONE: return false;
     case MIRAI__COMMAND_RESOLVE: on_resolve(w, &command); break;
     case MIRAI__COMMAND_RUN: on_run(w, &command); break;
-    case MIRAI__COMMAND_SPAWN: on_spawn(w); break;
+    case MIRAI__COMMAND_SPAWN: on_spawn(w, command.group); break;
     case MIRAI__COMMAND_SETUP_DONE:
     case MIRAI__COMMAND_SETUP_FAILED: on_report(w, &command); break;
     default: on_daemon(w, &command); break;
@@ -293,19 +362,23 @@ static void check_idle(world *w)
         const daemon_model *daemon = &w->daemons[w->live[i]];
         model_expect(w, !daemon->kill_due, "daemon %d was not killed", w->live[i]);
         model_expect(w, !daemon->interrupt_due, "daemon %d was not interrupted", w->live[i]);
+        model_expect(w, !daemon->retire_due, "daemon %d was not retired", w->live[i]);
         if (daemon->state != MIRAI__DAEMON_IDLE || daemon->attempt != 0 ||
             w->closing == MIRAI_CANCEL)
             continue;
-        model_expect(w, w->counts.awaiting == 0, "daemon %d idles and a task waits", w->live[i]);
         for (int id = 0; id < w->setup_count; id++)
             model_expect(w, !owes(w, daemon, id), "daemon %d idles and owes setup %d", w->live[i],
                          id);
     }
     for (int id = 0; id < w->setup_count; id++)
         model_expect(w, !w->setups[id].given_due, "setup %d was not reported", id);
-    if (lacking(w) <= 0) return;
-    model_expect(w, w->sched.groups[0].start_failures > 0, "a daemon is lacking without a back-off");
-    model_expect(w, mirai__sched_deadline(&w->sched) <= w->retry_at, "the back-off is too long");
+    for (int i = 0; i < w->group_count; i++) {
+        if (lacking(w, &w->groups[i]) <= 0) continue;
+        model_expect(w, w->groups[i].failures > 0, "a daemon is lacking without a back-off");
+        model_expect(w, mirai__sched_deadline(&w->sched) <= w->groups[i].retry_at,
+                     "the back-off is too long");
+    }
+    model_check_rules(w);
 }
 
 static void check_counts(world *w)
@@ -319,6 +392,8 @@ static void check_counts(world *w)
     SAME(ending);
     SAME(awaiting);
     SAME(executing);
+    SAME(blocked);
+    SAME(retried);
     SAME(submitted);
     SAME(completed);
     SAME(failed);
@@ -330,9 +405,10 @@ static void check_counts(world *w)
     int64_t ended = real->completed + real->failed + real->cancelled + real->timedout;
     model_expect(w,
                  real->submitted ==
-                     real->awaiting + real->executing + ended + real->lost_tasks + real->closed,
+                     real->awaiting + real->executing + real->blocked + ended + real->lost_tasks +
+                         real->closed,
                  "counters do not add up");
-    bool drained = real->awaiting == 0 && real->executing == 0;
+    bool drained = real->awaiting == 0 && real->executing == 0 && real->blocked == 0;
     model_expect(w, mirai__sched_is_drained(&w->sched) == drained, "is_drained is wrong");
 }
 
@@ -345,7 +421,9 @@ static void check_deadline(world *w)
     }
     for (int i = 0; i < w->live_count; i++)
         if (w->daemons[w->live[i]].kill_at < least) least = w->daemons[w->live[i]].kill_at;
-    int64_t real = mirai__sched_deadline(&w->sched);
-    model_expect(w, real == least || (real < least && real == w->sched.groups[0].spawn_at),
+    int64_t real = mirai__sched_deadline(&w->sched), spawn_at = MIRAI__NEVER;
+    for (int i = 0; i < w->group_count; i++)
+        if (w->sched.groups[i].spawn_at < spawn_at) spawn_at = w->sched.groups[i].spawn_at;
+    model_expect(w, real == least || (real < least && real == spawn_at),
                  "the deadline is %" PRId64 ", not %" PRId64, real, least);
 }

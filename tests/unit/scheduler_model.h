@@ -17,7 +17,8 @@
     X(submit_nomem)                                                                                \
     X(cancel)                                                                                      \
     X(value) X(fail) X(stray) X(spawned) X(nomem) X(unspawned) X(ready) X(leave) X(gone) X(tick)   \
-        X(advance) X(expire) X(setup) X(forget) X(resize) X(drain) X(close) X(hold) X(take)
+        X(advance) X(expire) X(setup) X(forget) X(resize) X(drain) X(close) X(hold) X(take)        \
+            X(demand) X(unblock) X(fail_blocked) X(cancel_all) X(left) X(unread) X(launch)
 
 enum {
 #define MODEL_ENUM(name) MODEL_##name,
@@ -33,6 +34,7 @@ typedef struct model_event {
 
 typedef struct model_totals {
     int64_t events, tasks, runs, setups, spawns, kills, interrupts, by_outcome[6];
+    int64_t again, retired, infeasible, dormant, roused, groups;
 } model_totals;
 
 enum { MODEL_EVENTS_MAX = 8192 };

@@ -1,6 +1,6 @@
 /*
  * scheduler_world: what the model keeps (scheduler_model.c: its rules and what is checked of
- * commands; scheduler_events.c: the operations). What the scheduler holds is allocated one by one
+ * commands; scheduler_rules.c: groups, requirements and resources; scheduler_events.c: the operations). What the scheduler holds is allocated one by one
  * and freed as soon as the contract says that it is out of the machine, so that a sanitizer sees a
  * late touch.
  */
@@ -15,6 +15,8 @@ enum {
     TASKS = MODEL_EVENTS_MAX,
     SETUPS = 64,
     DAEMONS = MODEL_EVENTS_MAX,
+    GROUPS = 6,
+    RESOURCES = 2,
     NOBODY = -1,
     UNDECIDED = -1
 };
@@ -34,9 +36,20 @@ typedef struct held_setup {
     int id;
 } held_setup;
 
+/* What a task asks for: tasks that ask for the same are of one shape. */
+typedef struct wish {
+    int tag; /* in model_tags; NOBODY: none */
+    int pin; /* daemon; NOBODY: none */
+    int64_t needs[RESOURCES]; /* in parts */
+} wish;
+
 typedef struct task_model {
     held_task *held;
     int state, daemon;
+    wish wish;
+    int priority, attempts, retries, retry_on, losses, deaths;
+    uint32_t waits;
+    uint64_t sequence; /* when it was first queued */
     int64_t deadline, grace;
     mirai_outcome outcome; /* UNDECIDED */
     bool given;
@@ -47,9 +60,16 @@ typedef struct daemon_model {
     int state; /* READY is IDLE here */
     uint64_t attempt, ran;
     int task, setup, joined; /* joined: number of setups when it became ready */
+    int group, holds;        /* holds: a task whose resources it has, which may be long resolved */
+    uint64_t devices;
     int64_t kill_at;
-    bool kill_due, interrupt_due, ever_ready;
+    bool kill_due, interrupt_due, retire_due, ever_ready;
 } daemon_model;
+
+typedef struct group_model {
+    const char *tags;
+    int64_t wanted, starting, ready, ending, spawning, dormant, retry_at, failures;
+} group_model;
 
 typedef struct setup_model {
     held_setup *held; /* NULL: out of the machine */
@@ -59,11 +79,15 @@ typedef struct setup_model {
 
 typedef struct world {
     mirai__sched sched;
-    int64_t now, grace, start_timeout, wanted, spawning, retry_at;
+    int64_t now, grace, start_timeout;
+    group_model groups[GROUPS];
+    int group_count;
+    int64_t total[RESOURCES], free[RESOURCES];
+    uint64_t devices, last_sequence; /* devices: those taken */
     int closing;
     uint64_t last_attempt;
     int task_count, daemon_count, setup_count, live_count;
-    int oldest, head; /* tasks before these are resolved, not queued */
+    int oldest; /* tasks before it are resolved */
     mirai__sched_counts counts;
     int hold; /* events until commands are taken again */
     bool trace;
@@ -80,10 +104,34 @@ bool model_expect(world *w, bool good, const char *format, ...)
     __attribute__((__format__(__printf__, 3, 4)));
 int64_t model_after(const world *w, int64_t ms);
 
+extern const char *const model_tags[3];
+int64_t model_wanted(const world *w);
+int64_t model_spawning(const world *w);
+bool model_has_tag(const group_model *group, int tag);
+/* Whether a daemon of the group may run it, apart from a pin. */
+bool model_admits(const world *w, const task_model *task, int group);
+bool model_fits(const world *w, const task_model *task);
+/* Nobody is there, nor to come, who could run it. */
+bool model_is_deserted(const world *w, const task_model *task);
+bool model_has_excess(const group_model *group);
+bool model_is_short(const group_model *group);
+void model_enqueue(world *w, int task);
+/* The attempt is over: its resources are free. */
+void model_let_go(world *w, daemon_model *daemon);
+/* Its attempt is over: another follows. */
+void model_again(world *w, int task);
+bool model_has_place(const world *w, int task);
+/* The task that is to run next, of those that a daemon could run now; NOBODY. */
+int model_best(const world *w);
+/* Nothing of this may be left once there are no more commands. */
+void model_check_rules(world *w);
+/* Daemons that the scheduler has retired and roused since it was last looked at. */
+void model_catch_up(world *w);
+
 void model_decide(world *w, int task, mirai_outcome outcome);
 void model_stop(daemon_model *daemon, int64_t kill_at);
 void model_abandon(world *w, int task, mirai_outcome outcome);
-void model_abandon_queue(world *w);
+void model_abandon_waiting(world *w, mirai_outcome outcome);
 void model_withdraw(world *w, int setup, int64_t kill_at);
 void model_fail_setup(world *w, int setup);
 void model_end(world *w, daemon_model *daemon);

@@ -41,7 +41,9 @@ static size_t make(uint64_t seed)
         [MODEL_fail] = 4,      [MODEL_stray] = 4,        [MODEL_spawned] = 20, [MODEL_nomem] = 1,
         [MODEL_unspawned] = 2, [MODEL_ready] = 20,       [MODEL_leave] = 2,    [MODEL_gone] = 6,
         [MODEL_tick] = 6,      [MODEL_advance] = 8,      [MODEL_expire] = 6,   [MODEL_setup] = 3,
-        [MODEL_forget] = 1,    [MODEL_resize] = 1,       [MODEL_hold] = 10,    [MODEL_take] = 10};
+        [MODEL_forget] = 1,    [MODEL_resize] = 2,       [MODEL_hold] = 10,    [MODEL_take] = 10,
+        [MODEL_demand] = 30,   [MODEL_unblock] = 6,      [MODEL_left] = 4,     [MODEL_unread] = 4,
+        [MODEL_launch] = 1,    [MODEL_fail_blocked] = 1, [MODEL_cancel_all] = 1};
     static const unsigned factors[] = {0, 1, 1, 1, 4, 16};
     unsigned weights[MODEL_COUNT], sum = 0;
     bool lively = next_random(&seed) % 8 > 0; /* work comes, and daemons to do it */
@@ -120,6 +122,10 @@ static void test_scheduler_random__keeps_its_contract(void **state)
            ", lost %" PRId64 ", closed %" PRId64 "\n",
            totals.by_outcome[0], totals.by_outcome[1], totals.by_outcome[2], totals.by_outcome[3],
            totals.by_outcome[4], totals.by_outcome[5]);
+    printf("# queued again %" PRId64 ", retired %" PRId64 ", infeasible %" PRId64
+           ", dormant %" PRId64 ", roused %" PRId64 ", groups %" PRId64 "\n",
+           totals.again, totals.retired, totals.infeasible, totals.dormant, totals.roused,
+           totals.groups);
     if (broken) {
         printf("# seed %" PRIu64 ": %s, at event %zu of %zu; cut down:\n", seed, broken, at, count);
         tell(cut_down(count));
