@@ -25,6 +25,12 @@
  * alive that the job has closed, so that nothing else would tell. */
 enum { LEAVE_GRACE_MS = 5000, BUSY_LOOK_MS = 500, HOST_DEATH_MS = 200 };
 
+/* Whether our parent is still the host. A job may have closed host_fd, and its number may be another's by now. */
+static bool has_parent(const mirai_daemon *daemon)
+{
+    return daemon->session.host > 0 && getppid() == daemon->session.host;
+}
+
 /* A host that was killed has left its socket file behind, if its address is one. */
 static void remove_file(const mirai_daemon *daemon)
 {
@@ -32,8 +38,21 @@ static void remove_file(const mirai_daemon *daemon)
     const char *url = daemon->session.url;
     if (url == NULL || daemon->host_fd < 0 || strncmp(url, scheme, strlen(scheme)) != 0) return;
     struct pollfd dead = {.fd = daemon->host_fd, .events = POLLIN}; /* it may be dying still */
-    if (poll(&dead, 1, HOST_DEATH_MS) > 0 && (dead.revents & POLLIN))
+    if (poll(&dead, 1, HOST_DEATH_MS) > 0 && (dead.revents & POLLIN) && !has_parent(daemon))
         (void)unlink(url + strlen(scheme));
+}
+
+/* A host that is there shall not wonder who killed this process. It may not hold us up, nor may its death. */
+static void say_why(const mirai_daemon *daemon)
+{
+    static const char words[] = "miraicore: a daemon ends itself: its connection to the host is gone\n";
+    struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+    sigset_t all;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_BLOCK, &all, NULL);
+    if (!has_parent(daemon) || poll(&out, 1, 0) <= 0 || !(out.revents & POLLOUT)) return;
+    ssize_t written = write(STDERR_FILENO, words, sizeof words - 1);
+    (void)written;
 }
 
 /* Nothing that a job has started may outlive the host. A process that does not lead its group
@@ -41,6 +60,7 @@ static void remove_file(const mirai_daemon *daemon)
 static _Noreturn void die(const mirai_daemon *daemon)
 {
     remove_file(daemon);
+    say_why(daemon);
     if (getpgrp() == getpid()) (void)kill(0, SIGKILL);
     _exit(MIRAI__EXIT_FAULT);
 }

@@ -40,6 +40,7 @@ void mirai__everywhere_drop(mirai__everywhere *everywhere)
     mirai__segment_release(everywhere->request);
     mirai__needs_fini(&everywhere->needs);
     mirai__segment_release(everywhere->failure);
+    mirai__cause_free(everywhere->cause);
     mirai__free(everywhere);
 }
 

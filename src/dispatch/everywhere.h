@@ -17,6 +17,7 @@ typedef struct mirai__everywhere {
     mirai__segment *request;
     mirai__needs needs;      /* what it refers to */
     mirai__segment *failure; /* of the first daemon on which it failed */
+    struct mirai__cause *cause; /* of the last daemon that died in it */
     bool done, failed, replaced; /* replaced: by another under its key, before it was done */
     char key[];
 } mirai__everywhere;

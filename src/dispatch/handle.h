@@ -82,5 +82,7 @@ mirai_value *mirai__outcome_tell(mirai_value *error, uint64_t task, int32_t atte
 /* The daemon that it was to have did not start, for this reason (NULL: unknown). Lock held. */
 void mirai__cause_unstarted(mirai_task *task, const char *why);
 void mirai__cause_free(mirai__cause *cause);
+/* How the daemon was lost, in a sentence; NULL is allowed. */
+void mirai__cause_text(const mirai__cause *cause, char *out, size_t size);
 
 #endif

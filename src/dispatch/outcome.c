@@ -55,7 +55,7 @@ static bool ended_by_us(const mirai__cause *cause)
     return cause->fault != NULL && (!cause->death.known || cause->death.signal == SIGKILL);
 }
 
-static void say_how(const mirai__cause *cause, char *out, size_t size)
+void mirai__cause_text(const mirai__cause *cause, char *out, size_t size)
 {
     char how[128];
     if (cause == NULL)
@@ -101,7 +101,7 @@ static mirai_value *lost(const mirai_task *task)
     }
     if (cause != NULL && cause->unstarted != NULL)
         return mirai_error("daemon_lost", MIRAI_OUTCOME_LOST, "%s", cause->unstarted);
-    say_how(cause, message, sizeof message);
+    mirai__cause_text(cause, message, sizeof message);
     bool quarantined = task->sched.loss == MIRAI__LOSS_QUARANTINED;
     mirai_value *error =
         mirai_error("daemon_lost", MIRAI_OUTCOME_LOST, "%s%s", message,

@@ -9,6 +9,7 @@
 #include "alloc.h"
 #include "clock.h"
 #include "events.h"
+#include "everywhere.h"
 #include "handle.h"
 #include "heartbeat.h"
 #include "output.h"
@@ -90,15 +91,24 @@ static void tell_failed_start(mirai_pool *pool, const mirai__remote *remote, con
     mirai__free(words);
 }
 
+/* For what it was at. */
+static void note_cause(const mirai__remote *remote)
+{
+    mirai__cause **cause = NULL;
+    if (remote->sched.task != NULL)
+        cause = &mirai__task_of(remote->sched.task)->cause;
+    else if (remote->sched.setup != NULL)
+        cause = &mirai__everywhere_of(remote->sched.setup)->cause;
+    if (cause == NULL) return;
+    mirai__cause_free(*cause);
+    *cause = cause_of(remote, &remote->death);
+}
+
 void mirai__remote_bury(mirai_pool *pool, mirai__remote *remote)
 {
     mirai__sched_task *had = remote->sched.task;
     mirai__output_drain(pool, remote, had != NULL ? mirai__task_of(had) : NULL);
-    if (had != NULL) {
-        mirai_task *task = mirai__task_of(remote->sched.task);
-        mirai__cause_free(task->cause);
-        task->cause = cause_of(remote, &remote->death);
-    }
+    note_cause(remote);
     bool wanted = !pool->ending && !remote->sched.parting;
     if ((!remote->ready || pool->opening) && wanted) tell_failed_start(pool, remote, &remote->death);
     if (remote->link != NULL) mirai__remote_unlink(pool, remote);

@@ -9,6 +9,7 @@
 #include "detail.h"
 #include "driver.h"
 #include "everywhere.h"
+#include "handle.h"
 #include "message.h"
 #include "request.h"
 #include "sync.h"
@@ -18,11 +19,19 @@ static bool is_done(void *context)
     return ((const mirai__everywhere *)context)->done;
 }
 
+/* The status that says why daemons died in it. */
+static mirai_status explain_deaths(const mirai__cause *cause, const char *function)
+{
+    char how[256];
+    mirai__cause_text(cause, how, sizeof how);
+    const char *words = cause != NULL ? cause->last_words : NULL;
+    return mirai__fail(MIRAI_E_START, "daemons died again and again while they ran \"%s\"; at last: %s%s%s", function,
+                       how, words != NULL ? "; it said: " : "", words != NULL ? words : "");
+}
+
 /* The status that says why it failed on a daemon. */
 static mirai_status explain(mirai_pool *pool, mirai__segment *failure, const char *function)
 {
-    if (failure == NULL)
-        return mirai__fail(MIRAI_E_START, "daemons died again and again while they ran \"%s\"", function);
     mirai_value *error = NULL;
     MIRAI_TRY(mirai__decode(failure, pool->hooks, &mirai__limits_local, &error));
     int32_t code = mirai_value_error_code(error);
@@ -38,6 +47,7 @@ mirai_status mirai__pool_everywhere(mirai_pool *pool, const char *key, const cha
                                     const mirai_everywhere_options *options)
 {
     mirai__segment *request = NULL, *failure = NULL;
+    mirai__cause *cause = NULL;
     mirai__needs needs;
     MIRAI_TRY(mirai__request_encode(pool, function, args, NULL, &needs, &request));
     if (pool->sync) {
@@ -64,12 +74,18 @@ mirai_status mirai__pool_everywhere(mirai_pool *pool, const char *key, const cha
         mirai__engine_commands(pool);
         mirai__engine_rearm(pool);
     }
-    if (failed && everywhere->failure != NULL) failure = mirai__segment_ref(everywhere->failure);
+    if (failed && everywhere->failure != NULL) {
+        failure = mirai__segment_ref(everywhere->failure);
+    } else if (failed) {
+        cause = everywhere->cause;
+        everywhere->cause = NULL;
+    }
     mirai__everywhere_drop(everywhere);
     (void)pthread_mutex_unlock(&pool->lock);
 
     if (replaced) status = mirai__fail(MIRAI_E_STATE, "another run under the key \"%s\" took its place", key);
-    if (failed) status = explain(pool, failure, function);
+    if (failed) status = failure != NULL ? explain(pool, failure, function) : explain_deaths(cause, function);
     mirai__segment_release(failure);
+    mirai__cause_free(cause);
     return status;
 }
