@@ -155,7 +155,7 @@ typedef struct mirai__sched_daemon {
     uint64_t applied;           /* sequence up to which it has nothing more to run */
     uint64_t joined;            /* last sequence when it became ready; UINT64_MAX while starting */
     uint64_t round;             /* internal: of start failures, when it was added */
-    bool tried;                 /* it has been given an attempt */
+    bool tried;                 /* it has been given a task, or a setup that was not done yet */
     bool parting;               /* it said that it leaves, or was retired: no loss */
 } mirai__sched_daemon;
 
@@ -227,7 +227,8 @@ size_t mirai__sched_cancel_all(mirai__sched *sched, int64_t now);
 mirai_status mirai__sched_daemon_added(mirai__sched *sched, mirai__sched_daemon *daemon, int32_t group, int64_t now);
 /* A SPAWN could not be carried out.
  * A start has failed when this is called, or when a daemon that is needed goes, leaves or is killed before it was
- * given anything (ready or not: else one that dies when idle is respawned for ever at full speed). After k failures
+ * given anything but what all are given (ready or not: else one that dies when idle, or of a setup that had been
+ * done, is respawned for ever at full speed). After k failures
  * in a row nothing is spawned in that group for min(100 ms * 2^(k-1), 30 s); one that becomes ready ends the row.
  * Any other daemon that goes is replaced at once. */
 void mirai__sched_spawn_failed(mirai__sched *sched, int32_t group, int64_t now);

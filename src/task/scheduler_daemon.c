@@ -86,7 +86,7 @@ void mirai__sched_give(mirai__sched *sched, mirai__sched_daemon *daemon, mirai__
     daemon->attempt = ++sched->last_attempt;
     daemon->task = task;
     daemon->setup = setup;
-    daemon->tried = true;
+    if (task != NULL || !setup->reported) daemon->tried = true;
 }
 
 static void order(mirai__sched *sched, mirai__sched_daemon *daemon, uint32_t command)

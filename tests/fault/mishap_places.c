@@ -1,6 +1,6 @@
 /*
  * mishap_places: where a daemon's user code is let go wrong (mishap.h). On a daemon's main thread, but for the sending
- * of a large result, which is held up on whatever thread hands it to the kernel.
+ * of a large result, which is held up on whatever thread does it.
  */
 #include "mishap.h"
 
@@ -99,11 +99,16 @@ mirai_value *mishap_args(const char *function, const char *way)
 
 /* ---- send ------------------------------------------------------------------------------------ */
 
-enum { ENOUGH = 1 << 20 };
+/*
+ * Where the kernel is handed the bytes, that is held up when it has taken ENOUGH. Where they are copied into shared
+ * memory, the copying is when it comes upon a page that may not be read, further on.
+ */
+enum { ENOUGH = 1 << 20, TRAP_AT = MISHAP_LARGE / 2, TRAP_SIZE = 1 << 16 };
 
 static _Atomic size_t sent;
-static _Atomic int holds; /* 1: from ENOUGH on */
+static _Atomic int holds; /* 1: to be held up */
 static sem_t reached, done;
+static char *bytes;
 
 /* On a thread of its own, as another of the program's may. */
 static void *go_wrong(void *context)
@@ -115,15 +120,26 @@ static void *go_wrong(void *context)
     return NULL;
 }
 
+static bool hold(void)
+{
+    if (atomic_exchange(&holds, 0) == 0) return false;
+    (void)sem_post(&reached);
+    while (sem_wait(&done) != 0) continue; /* for ever, but after ways that come back */
+    (void)mprotect(bytes + TRAP_AT, TRAP_SIZE, PROT_READ);
+    return true;
+}
+
+static void on_trap(int number)
+{
+    if (!hold()) (void)signal(number, SIG_DFL); /* it happens again */
+}
+
 /* In the place of the C library's, for all of this process. */
 __attribute__((visibility("default"))) ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
     long size = syscall(SYS_sendmsg, fd, message, flags);
     if (size <= 0 || atomic_load(&holds) == 0) return size;
-    if (atomic_fetch_add(&sent, (size_t)size) + (size_t)size < ENOUGH) return size;
-    if (atomic_exchange(&holds, 0) == 0) return size;
-    (void)sem_post(&reached);
-    while (sem_wait(&done) != 0) continue; /* for ever, but after ways that come back */
+    if (atomic_fetch_add(&sent, (size_t)size) + (size_t)size >= ENOUGH) (void)hold();
     return size;
 }
 
@@ -139,8 +155,11 @@ static mirai_value *send_large(mirai_job *job, const mirai_value *args, void *co
     pthread_t thread;
     void *zeros = mmap(NULL, MISHAP_LARGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (zeros == MAP_FAILED) return NULL;
+    bytes = zeros;
     mirai_buffer *buffer = mirai_buffer_adopt(zeros, MISHAP_LARGE, unmap, zeros, NULL);
-    bool ready = sem_init(&reached, 0, 0) == 0 && sem_init(&done, 0, 0) == 0;
+    struct sigaction action = {.sa_handler = on_trap};
+    bool ready = sem_init(&reached, 0, 0) == 0 && sem_init(&done, 0, 0) == 0 &&
+                 sigaction(SIGSEGV, &action, NULL) == 0 && mprotect(bytes + TRAP_AT, TRAP_SIZE, PROT_NONE) == 0;
     if (strcmp(arm(args), "hang") != 0) /* that is for whoever sends */
         ready = ready && pthread_create(&thread, NULL, go_wrong, NULL) == 0 && pthread_detach(thread) == 0;
     if (!ready) {
