@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 
 static void test_everywhere__refuses_bad_arguments(void **state)
@@ -174,12 +175,14 @@ typedef struct spreading {
     pthread_t thread;
     mirai_pool *pool;
     mirai_status status;
+    _Atomic int ended;
 } spreading;
 
 static void *spread(void *context)
 {
     spreading *self = context;
     self->status = mirai_pool_everywhere(self->pool, "k", "remember", mirai_string("theirs"), NULL);
+    atomic_store(&self->ended, 1);
     return NULL;
 }
 
@@ -191,10 +194,12 @@ static void test_everywhere__replaced_while_waited_for_wakes_the_waiter(void **s
     assert_true(story_until_running(busy));
     spreading other = {.pool = pool};
     assert_int_equal(pthread_create(&other.thread, NULL, spread, &other), 0);
-    story_sleep_ms(50); /* so that it waits */
     mirai_everywhere_options options = MIRAI_EVERYWHERE_OPTIONS_INIT;
     options.timeout_ms = 1;
-    assert_int_equal(mirai_pool_everywhere(pool, "k", "remember", mirai_string("mine"), &options), MIRAI_E_TIMEDOUT);
+    do { /* until it waits */
+        assert_int_equal(mirai_pool_everywhere(pool, "k", "remember", mirai_string("mine"), &options),
+                         MIRAI_E_TIMEDOUT);
+    } while (atomic_load(&other.ended) == 0);
     assert_int_equal(pthread_join(other.thread, NULL), 0); /* though the daemon is busy still */
     assert_int_equal(other.status, MIRAI_E_STATE);
     assert_int_equal(mirai_task_state(busy), MIRAI_TASK_RUNNING);
