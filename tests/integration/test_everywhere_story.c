@@ -197,8 +197,8 @@ static void test_everywhere__replaced_while_waited_for_wakes_the_waiter(void **s
     mirai_everywhere_options options = MIRAI_EVERYWHERE_OPTIONS_INIT;
     options.timeout_ms = 1;
     do { /* until it waits */
-        assert_int_equal(mirai_pool_everywhere(pool, "k", "remember", mirai_string("mine"), &options),
-                         MIRAI_E_TIMEDOUT);
+        mirai_status status = mirai_pool_everywhere(pool, "k", "remember", mirai_string("mine"), &options);
+        assert_true(status == MIRAI_E_TIMEDOUT || status == MIRAI_E_STATE);
     } while (atomic_load(&other.ended) == 0);
     assert_int_equal(pthread_join(other.thread, NULL), 0); /* though the daemon is busy still */
     assert_int_equal(other.status, MIRAI_E_STATE);
