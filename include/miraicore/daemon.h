@@ -158,7 +158,7 @@ MIRAI_API mirai_status mirai_job_on_cancel(mirai_job *job, mirai_cancel_fn fn, v
  * @param fraction  0 to 1.
  * @param text      borrowed; at most 1,024 bytes are kept. NULL: none.
  * @return MIRAI_OK; MIRAI_E_INVALID; MIRAI_E_RANGE; MIRAI_E_CONNRESET; MIRAI_E_NOMEM.
- * @thread main   @since 0.2
+ * @thread main   @since 0.1
  */
 MIRAI_API mirai_status mirai_job_progress(mirai_job *job, double fraction, const char *text);
 
@@ -169,7 +169,7 @@ MIRAI_API mirai_status mirai_job_progress(mirai_job *job, double fraction, const
  * @param value  taken, also on failure.
  * @return MIRAI_OK; MIRAI_E_INVALID; MIRAI_E_HOOK or MIRAI_E_LIMIT when it could not be encoded;
  *         MIRAI_E_CLOSED when the job is cancelled; MIRAI_E_CONNRESET; MIRAI_E_NOMEM.
- * @thread main; hooks run in this call   @since 0.2
+ * @thread main; hooks run in this call   @since 0.1
  */
 MIRAI_API mirai_status mirai_job_emit(mirai_job *job, mirai_value *value);
 
@@ -178,7 +178,7 @@ MIRAI_API mirai_status mirai_job_emit(mirai_job *job, mirai_value *value);
  * often it is tried (mirai_pool_options.seed).
  * @param job  borrowed.
  * @return borrowed, for the job; NULL for NULL.
- * @thread main   @since 0.2
+ * @thread main   @since 0.1
  */
 MIRAI_API mirai_rng *mirai_job_rng(mirai_job *job);
 
@@ -186,7 +186,7 @@ MIRAI_API mirai_rng *mirai_job_rng(mirai_job *job);
  * Which of its attempts at the task this is.
  * @param job  borrowed; NULL is allowed.
  * @return 1 or more; 0 for NULL.
- * @thread any   @since 0.2
+ * @thread any   @since 0.1
  */
 MIRAI_API int32_t mirai_job_attempt(const mirai_job *job);
 
@@ -198,7 +198,7 @@ typedef void (*mirai_state_free_fn)(void *state);
  * @param job  borrowed.
  * @param key  borrowed; 1 to 255 bytes.
  * @return borrowed, until it is replaced; NULL when there is none.
- * @thread main   @since 0.2
+ * @thread main   @since 0.1
  */
 MIRAI_API void *mirai_job_state(mirai_job *job, const char *key);
 
@@ -209,7 +209,7 @@ MIRAI_API void *mirai_job_state(mirai_job *job, const char *key);
  * @param state    taken (freed by `release`), also on failure; what was there is freed. NULL: none any more.
  * @param release  called once, on the main thread. NULL: nothing to free.
  * @return MIRAI_OK; MIRAI_E_INVALID; MIRAI_E_NOMEM.
- * @thread main   @since 0.2
+ * @thread main   @since 0.1
  */
 MIRAI_API mirai_status mirai_job_set_state(mirai_job *job, const char *key, void *state,
                                            mirai_state_free_fn release);

@@ -21,7 +21,7 @@ MIRAI_BEGIN_DECLS
  * @param enough      0 to count.
  * @param timeout_ms  0 polls; MIRAI_FOREVER waits.
  * @return MIRAI_OK; MIRAI_E_TIMEDOUT; MIRAI_E_INTERRUPTED; MIRAI_E_INVALID; MIRAI_E_NOMEM; MIRAI_E_FORKED.
- * @thread any; no callback runs inside   @since 0.2
+ * @thread any; no callback runs inside   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD mirai_status mirai_wait_n(mirai_task *const *tasks, size_t count,
                                                     size_t enough, int64_t timeout_ms);
@@ -32,7 +32,7 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_wait_n(mirai_task *const *tasks, si
  * @param count       how many.
  * @param timeout_ms  0 polls; MIRAI_FOREVER waits.
  * @return as mirai_wait_n().
- * @thread any   @since 0.2
+ * @thread any   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD mirai_status mirai_wait_all(mirai_task *const *tasks, size_t count,
                                                       int64_t timeout_ms);
@@ -45,7 +45,7 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_wait_all(mirai_task *const *tasks, 
  * @param timeout_ms  0 polls; MIRAI_FOREVER waits.
  * @param[out] index  of the winner, from 0.
  * @return MIRAI_OK; MIRAI_E_NOT_FOUND; else as mirai_wait_n().
- * @thread any   @since 0.2
+ * @thread any   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD mirai_status mirai_wait_any(mirai_task *const *tasks, size_t count,
                                                       int64_t timeout_ms, size_t *index);
@@ -57,7 +57,7 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_wait_any(mirai_task *const *tasks, 
  * @param timeout_ms  0 polls; MIRAI_FOREVER waits.
  * @param[out] out    owned, release with mirai_value_release().
  * @return as mirai_wait_n().
- * @thread any; hooks run in this call   @since 0.2
+ * @thread any; hooks run in this call   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD mirai_status mirai_collect(mirai_task *const *tasks, size_t count,
                                                      int64_t timeout_ms, mirai_value **out);
@@ -68,7 +68,7 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_collect(mirai_task *const *tasks, s
  * @param count          how many.
  * @param[out] outcomes  room for `count` of MIRAI_CANCEL_*; NULL is allowed.
  * @return MIRAI_OK; MIRAI_E_INVALID; MIRAI_E_FORKED.
- * @thread any; never blocks   @since 0.2
+ * @thread any; never blocks   @since 0.1
  */
 MIRAI_API mirai_status mirai_cancel(mirai_task *const *tasks, size_t count, int32_t *outcomes);
 
@@ -81,7 +81,7 @@ typedef struct mirai_queue mirai_queue;
  * there are.
  * @param[out] out  owned, release with mirai_queue_release().
  * @return MIRAI_OK; MIRAI_E_INVALID; MIRAI_E_NOMEM; MIRAI_E_FORKED.
- * @thread any   @since 0.2
+ * @thread any   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD mirai_status mirai_queue_new(mirai_queue **out);
 
@@ -91,7 +91,7 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_queue_new(mirai_queue **out);
  * @param queue  borrowed.
  * @param task   borrowed; the queue holds it until it has come out.
  * @return MIRAI_OK; MIRAI_E_STATE when it is in a queue; MIRAI_E_INVALID; MIRAI_E_FORKED.
- * @thread any   @since 0.2
+ * @thread any   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD mirai_status mirai_queue_add(mirai_queue *queue, mirai_task *task);
 
@@ -103,7 +103,7 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_queue_add(mirai_queue *queue, mirai
  * @return MIRAI_OK; MIRAI_E_TIMEDOUT; MIRAI_E_NOT_FOUND when no task is in the queue;
  *         MIRAI_E_INTERRUPTED after mirai_pool_interrupt() on the pool of a task in it; MIRAI_E_INVALID;
  *         MIRAI_E_FORKED.
- * @thread any; several may wait   @since 0.2
+ * @thread any; several may wait   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD mirai_status mirai_queue_next(mirai_queue *queue, mirai_task **out,
                                                         int64_t timeout_ms);
@@ -112,14 +112,14 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_queue_next(mirai_queue *queue, mira
  * How many tasks have been added and not come out.
  * @param queue  borrowed; NULL is allowed.
  * @return that number; 0 for NULL.
- * @thread any   @since 0.2
+ * @thread any   @since 0.1
  */
 MIRAI_API size_t mirai_queue_size(const mirai_queue *queue);
 
 /**
  * Free the queue; tasks in it stay what they are.
  * @param queue  taken; NULL is allowed. Nobody may wait in it.
- * @thread any   @since 0.2
+ * @thread any   @since 0.1
  */
 MIRAI_API void mirai_queue_release(mirai_queue *queue);
 
@@ -202,7 +202,7 @@ typedef struct mirai_map_options {
  * @param elements  taken, also on failure; NULL for MIRAI_MAP_GENERATOR.
  * @param options   borrowed for the call; NULL: defaults.
  * @return MIRAI_OK; MIRAI_E_TYPE when `elements` are not what `over` says; else as mirai_pool_submit().
- * @thread any; hooks and the source run in this call   @since 0.2
+ * @thread any; hooks and the source run in this call   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD mirai_status mirai_map_start(mirai_pool *pool, mirai_map **out,
                                                        const char *function, mirai_value *elements,
@@ -216,7 +216,7 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_map_start(mirai_pool *pool, mirai_m
  * @param timeout_ms  0 polls; MIRAI_FOREVER waits.
  * @return MIRAI_OK; MIRAI_E_CLOSED when there are no more; MIRAI_E_TIMEDOUT; MIRAI_E_INTERRUPTED;
  *         MIRAI_E_USER when the source failed; MIRAI_E_INVALID; MIRAI_E_NOMEM; MIRAI_E_FORKED.
- * @thread one at a time; hooks and the source run in this call   @since 0.2
+ * @thread one at a time; hooks and the source run in this call   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD mirai_status mirai_map_next(mirai_map *map, size_t *index, mirai_value **out,
                                                       int64_t timeout_ms);
@@ -230,7 +230,7 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_map_next(mirai_map *map, size_t *in
  * @return MIRAI_OK; MIRAI_E_USER when `stop` or `flatten` met an error: the detail names the element and its
  *         message, the rest is cancelled; MIRAI_E_TYPE when results cannot be joined; else as
  *         mirai_map_next().
- * @thread one at a time; hooks and the source run in this call   @since 0.2
+ * @thread one at a time; hooks and the source run in this call   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD mirai_status mirai_map_collect(mirai_map *map, int64_t timeout_ms,
                                                          mirai_value **out);
@@ -241,7 +241,7 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_map_collect(mirai_map *map, int64_t
  * @param[out] done   NULL is allowed.
  * @param[out] total  those known so far, for a generator; NULL is allowed.
  * @return MIRAI_OK; MIRAI_E_INVALID.
- * @thread any   @since 0.2
+ * @thread any   @since 0.1
  */
 MIRAI_API mirai_status mirai_map_counts(const mirai_map *map, size_t *done, size_t *total);
 
@@ -249,14 +249,14 @@ MIRAI_API mirai_status mirai_map_counts(const mirai_map *map, size_t *done, size
  * Cancel what has not resolved; its elements' results are error values with MIRAI_OUTCOME_CANCELLED.
  * @param map  borrowed.
  * @return MIRAI_OK; MIRAI_E_INVALID; MIRAI_E_FORKED.
- * @thread any   @since 0.2
+ * @thread any   @since 0.1
  */
 MIRAI_API mirai_status mirai_map_cancel(mirai_map *map);
 
 /**
  * Free the map; what has not resolved is cancelled.
  * @param map  taken; NULL is allowed.
- * @thread any   @since 0.2
+ * @thread any   @since 0.1
  */
 MIRAI_API void mirai_map_release(mirai_map *map);
 

@@ -168,7 +168,7 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_pool_open(mirai_pool **out, const c
  * @param pool     borrowed.
  * @param daemons  0 to 4,096.
  * @return MIRAI_OK; MIRAI_E_INVALID; MIRAI_E_CLOSED; MIRAI_E_STATE for a sync pool; MIRAI_E_FORKED.
- * @thread any   @since 0.2
+ * @thread any   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD mirai_status mirai_pool_resize(mirai_pool *pool, int32_t daemons);
 
@@ -181,7 +181,7 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_pool_resize(mirai_pool *pool, int32
  * @param[out] group  number of the kind, for mirai_pool_resize_group(); NULL is allowed.
  * @return MIRAI_OK; MIRAI_E_INVALID; MIRAI_E_LIMIT for more than 64 kinds; MIRAI_E_CLOSED;
  *         MIRAI_E_STATE for a sync pool; MIRAI_E_NOMEM; MIRAI_E_FORKED.
- * @thread any   @since 0.2
+ * @thread any   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD mirai_status mirai_pool_launch(mirai_pool *pool, int32_t daemons,
                                                          const mirai_daemon_options *options,
@@ -193,7 +193,7 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_pool_launch(mirai_pool *pool, int32
  * @param group    what mirai_pool_launch() gave; 0: those that mirai_pool_open() started.
  * @param daemons  0 to 4,096.
  * @return as mirai_pool_resize(); MIRAI_E_NOT_FOUND for an unknown group.
- * @thread any   @since 0.2
+ * @thread any   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD mirai_status mirai_pool_resize_group(mirai_pool *pool, int32_t group,
                                                                int32_t daemons);
@@ -204,7 +204,7 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_pool_resize_group(mirai_pool *pool,
  * @param timeout_ms  0 polls; MIRAI_FOREVER waits.
  * @return MIRAI_OK; MIRAI_E_TIMEDOUT; MIRAI_E_START when daemons fail to start again and again (the
  *         detail says why; the pool goes on trying); MIRAI_E_INTERRUPTED; MIRAI_E_INVALID; MIRAI_E_FORKED.
- * @thread any   @since 0.2
+ * @thread any   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD mirai_status mirai_pool_settle(mirai_pool *pool, int64_t timeout_ms);
 
@@ -253,7 +253,7 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_pool_submit(mirai_pool *pool, mirai
  * @param args      taken, also on failure.
  * @param options   borrowed for the call; NULL: defaults.
  * @return as mirai_pool_submit(); MIRAI_E_FULL when a budget is exhausted.
- * @thread any; never waits   @since 0.2
+ * @thread any; never waits   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD mirai_status mirai_pool_try_submit(mirai_pool *pool, mirai_task **out,
                                                              const char *function, mirai_value *args,
@@ -269,7 +269,7 @@ typedef void (*mirai_room_fn)(mirai_pool *pool, void *user);
  * @param fn    what to call; it replaces one that is due. NULL: nothing is called any more.
  * @param user  handed to fn.
  * @return MIRAI_OK; MIRAI_E_INVALID; MIRAI_E_FORKED.
- * @thread any   @since 0.2
+ * @thread any   @since 0.1
  */
 MIRAI_API mirai_status mirai_pool_on_room(mirai_pool *pool, mirai_room_fn fn, void *user);
 
@@ -278,7 +278,7 @@ MIRAI_API mirai_status mirai_pool_on_room(mirai_pool *pool, mirai_room_fn fn, vo
  * @param pool            borrowed.
  * @param[out] cancelled  how many there were; NULL is allowed.
  * @return MIRAI_OK; MIRAI_E_INVALID; MIRAI_E_FORKED.
- * @thread any; never blocks   @since 0.2
+ * @thread any; never blocks   @since 0.1
  */
 MIRAI_API mirai_status mirai_pool_cancel_all(mirai_pool *pool, size_t *cancelled);
 
@@ -291,7 +291,7 @@ MIRAI_API mirai_status mirai_pool_cancel_all(mirai_pool *pool, size_t *cancelled
  * @param pool   borrowed.
  * @param value  taken, also on failure.
  * @return owned, release with mirai_value_release(); NULL on failure, with a detail that says why.
- * @thread any; hooks run in this call   @since 0.2
+ * @thread any; hooks run in this call   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD mirai_value *mirai_share(mirai_pool *pool, mirai_value *value);
 

@@ -22,7 +22,7 @@ MIRAI_BEGIN_DECLS
  * @param options  borrowed for the call; NULL: defaults.
  * @return as mirai_pool_open(), and the profile has no pool then; MIRAI_E_STATE inside a hook or function that
  *         mirai_submit() runs.
- * @thread any; not inside mirai_pool_process() on the profile's pool   @since 0.2
+ * @thread any; not inside mirai_pool_process() on the profile's pool   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD mirai_status mirai_daemons(const char *profile, int32_t daemons,
                                                      const mirai_pool_options *options);
@@ -32,7 +32,7 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_daemons(const char *profile, int32_
  * @param profile   borrowed; NULL: the thread's present one.
  * @param[out] out  borrowed, until mirai_daemons() is next called on the profile.
  * @return MIRAI_OK; MIRAI_E_NOT_FOUND when it has none; MIRAI_E_INVALID; MIRAI_E_FORKED.
- * @thread any   @since 0.2
+ * @thread any   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD mirai_status mirai_profile_pool(const char *profile, mirai_pool **out);
 
@@ -43,7 +43,7 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_profile_pool(const char *profile, m
  * @param[out] previous  owned, release with mirai_text_free(); NULL is allowed.
  * @return MIRAI_OK; MIRAI_E_INVALID for an empty name or one of more than 255 bytes; MIRAI_E_NOMEM;
  *         MIRAI_E_FORKED.
- * @thread any   @since 0.2
+ * @thread any   @since 0.1
  */
 MIRAI_API mirai_status mirai_profile_set(const char *profile, char **previous);
 
@@ -57,7 +57,7 @@ MIRAI_API mirai_status mirai_profile_set(const char *profile, char **previous);
  * @return as mirai_pool_submit(), and for an ephemeral daemon as mirai_pool_open() but MIRAI_E_START: a daemon that
  *         does not start is an outcome of the task (MIRAI_OUTCOME_LOST). MIRAI_E_STATE for an ephemeral daemon when a
  *         callback is given, and in a job.
- * @thread any; does not wait for the daemon   @since 0.2
+ * @thread any; does not wait for the daemon   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD mirai_status mirai_submit(mirai_task **out, const char *function,
                                                     mirai_value *args,
@@ -70,7 +70,7 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_submit(mirai_task **out, const char
  * @param timeout_ms  for each.
  * @return the first failure of a mirai_pool_close(); MIRAI_E_INVALID; MIRAI_E_STATE as for mirai_daemons();
  *         MIRAI_E_FORKED.
- * @thread any, while no other call uses these pools   @since 0.2
+ * @thread any, while no other call uses these pools   @since 0.1
  */
 MIRAI_API mirai_status mirai_profiles_close(int32_t how, int64_t timeout_ms);
 

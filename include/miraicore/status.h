@@ -129,7 +129,7 @@ typedef void (*mirai_event_fn)(mirai_pool *pool, const mirai_event *event, void 
  * @param fn     what to call; NULL only where kinds is 0.
  * @param user   handed to fn.
  * @return MIRAI_OK; MIRAI_E_INVALID; MIRAI_E_NOMEM; MIRAI_E_FORKED.
- * @thread any   @since 0.2
+ * @thread any   @since 0.1
  */
 MIRAI_API mirai_status mirai_pool_on_event(mirai_pool *pool, int32_t kinds, mirai_event_fn fn,
                                            void *user);

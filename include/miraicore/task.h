@@ -179,7 +179,7 @@ MIRAI_API mirai_status mirai_task_cancel(mirai_task *task, int32_t *outcome);
  * @param task  borrowed; NULL is allowed.
  * @return one of MIRAI_CANCEL_* for the first cancel (MIRAI_CANCEL_TOO_LATE when there were only late
  *         ones); 0 when it was never cancelled, and for NULL.
- * @thread any   @since 0.2
+ * @thread any   @since 0.1
  */
 MIRAI_API int32_t mirai_task_cancellation(const mirai_task *task);
 
@@ -187,7 +187,7 @@ MIRAI_API int32_t mirai_task_cancellation(const mirai_task *task);
  * Number of the present or last attempt at the task.
  * @param task  borrowed; NULL is allowed.
  * @return 0 before the first; 1 or more.
- * @thread any   @since 0.2
+ * @thread any   @since 0.1
  */
 MIRAI_API int32_t mirai_task_attempts(const mirai_task *task);
 
@@ -196,7 +196,7 @@ MIRAI_API int32_t mirai_task_attempts(const mirai_task *task);
  * @param task  borrowed.
  * @return owned, release with mirai_text_free(), such as "queued: needs 2 gpus, of which 1 is free";
  *         NULL on bad arguments or out of memory.
- * @thread any   @since 0.2
+ * @thread any   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD char *mirai_task_explain(mirai_task *task);
 
@@ -207,7 +207,7 @@ MIRAI_API MIRAI_NODISCARD char *mirai_task_explain(mirai_task *task);
  * @param[out] text      owned, release with mirai_text_free(); NULL is allowed.
  * @return MIRAI_OK; MIRAI_E_AGAIN when it has said nothing; MIRAI_E_INVALID; MIRAI_E_NOMEM;
  *         MIRAI_E_FORKED.
- * @thread any   @since 0.2
+ * @thread any   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD mirai_status mirai_task_progress(mirai_task *task, double *fraction,
                                                            char **text);
@@ -221,7 +221,7 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_task_progress(mirai_task *task, dou
  * @return MIRAI_OK; MIRAI_E_TIMEDOUT; MIRAI_E_CLOSED when the task has resolved and there are no more;
  *         MIRAI_E_STATE with on_partial; MIRAI_E_INTERRUPTED; MIRAI_E_DECODE or MIRAI_E_HOOK when it
  *         could not be decoded (it is then gone); MIRAI_E_INVALID; MIRAI_E_NOMEM; MIRAI_E_FORKED.
- * @thread any; hooks run in this call   @since 0.2
+ * @thread any; hooks run in this call   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD mirai_status mirai_task_next_partial(mirai_task *task, mirai_value **out,
                                                                int64_t timeout_ms);
@@ -235,7 +235,7 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_task_next_partial(mirai_task *task,
  * In a pool with on_output both are empty, and "dropped" counts what was not given to that.
  * @return MIRAI_OK; MIRAI_E_AGAIN when it has not resolved; MIRAI_E_STATE in a pool that does not
  *         capture; MIRAI_E_INVALID; MIRAI_E_NOMEM; MIRAI_E_FORKED.
- * @thread any   @since 0.2
+ * @thread any   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD mirai_status mirai_task_output(mirai_task *task, mirai_value **out);
 
@@ -248,7 +248,7 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_task_output(mirai_task *task, mirai
  * @param task  borrowed; may be released while the value is there.
  * @return owned, release with mirai_value_release(); NULL on bad arguments, out of memory, or, where the
  *         result was read before, when it cannot be encoded again; the detail says why.
- * @thread any; hooks run in this call when the result was read before   @since 0.2
+ * @thread any; hooks run in this call when the result was read before   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD mirai_value *mirai_task_argument(mirai_task *task);
 

@@ -113,7 +113,7 @@ FIELD(mirai_everywhere_options, timeout_ms, 8, 8);
 FIELD(mirai_everywhere_options, forget, 16, 4);
 FIELD(mirai_everywhere_options, reserved, 20, 4);
 
-SIZE(mirai_pool_status, 88);
+SIZE(mirai_pool_status, 168);
 FIELD(mirai_pool_status, struct_size, 0, 8);
 FIELD(mirai_pool_status, daemons_wanted, 8, 8);
 FIELD(mirai_pool_status, daemons_ready, 16, 8);
@@ -125,6 +125,32 @@ FIELD(mirai_pool_status, failed, 56, 8);
 FIELD(mirai_pool_status, cancelled, 64, 8);
 FIELD(mirai_pool_status, timedout, 72, 8);
 FIELD(mirai_pool_status, lost, 80, 8);
+FIELD(mirai_pool_status, closed, 88, 8);
+FIELD(mirai_pool_status, blocked, 96, 8);
+FIELD(mirai_pool_status, submitted, 104, 8);
+FIELD(mirai_pool_status, retried, 112, 8);
+FIELD(mirai_pool_status, daemons_starting, 120, 8);
+FIELD(mirai_pool_status, bytes_used, 128, 8);
+FIELD(mirai_pool_status, bytes_peak, 136, 8);
+FIELD(mirai_pool_status, bytes_capacity, 144, 8);
+FIELD(mirai_pool_status, tasks_capacity, 152, 8);
+FIELD(mirai_pool_status, events_dropped, 160, 8);
+
+SIZE(mirai_event, 64);
+FIELD(mirai_event, struct_size, 0, 8);
+FIELD(mirai_event, time_ms, 8, 8);
+FIELD(mirai_event, daemon, 16, 8);
+FIELD(mirai_event, pid, 24, 8);
+FIELD(mirai_event, task, 32, 8);
+FIELD(mirai_event, cause, 40, 8);
+FIELD(mirai_event, kind, 48, 4);
+FIELD(mirai_event, outcome, 52, 4);
+FIELD(mirai_event, attempt, 56, 4);
+FIELD(mirai_event, exit_status, 60, 4);
+
+SIZE(mirai_resource, 16);
+FIELD(mirai_resource, name, 0, 8);
+FIELD(mirai_resource, amount, 8, 8);
 
 SIZE(mirai_module_function, 24);
 FIELD(mirai_module_function, name, 0, 8);
@@ -155,6 +181,7 @@ SAME(MIRAI_E_CLOSED, -10);
 SAME(MIRAI_E_FORKED, -11);
 SAME(MIRAI_E_UNSUPPORTED, -12);
 SAME(MIRAI_E_FULL, -13);
+SAME(MIRAI_E_INFEASIBLE, -14);
 SAME(MIRAI_E_NOMEM, -30);
 SAME(MIRAI_E_SYSTEM, -31);
 SAME(MIRAI_E_NOFILES, -32);
@@ -215,6 +242,19 @@ SAME(MIRAI_DTYPE_COMPLEX128, 16);
 SAME(MIRAI_TASK_QUEUED, 1);
 SAME(MIRAI_TASK_RUNNING, 2);
 SAME(MIRAI_TASK_RESOLVED, 3);
+SAME(MIRAI_TASK_BLOCKED, 4);
+SAME(MIRAI_RETRY_LOST, 1);
+SAME(MIRAI_RETRY_FAILED, 2);
+SAME(MIRAI_OUTPUT_CAPTURE, 2);
+SAME(MIRAI_CLEANUP_ENVIRONMENT, 1);
+SAME(MIRAI_CLEANUP_DIRECTORY, 2);
+SAME(MIRAI_CLEANUP_STATE, 4);
+SAME(MIRAI_EVENT_DAEMON_JOINED, 1);
+SAME(MIRAI_EVENT_DAEMON_LEFT, 2);
+SAME(MIRAI_EVENT_TASK_QUEUED, 4);
+SAME(MIRAI_EVENT_TASK_RUNNING, 8);
+SAME(MIRAI_EVENT_TASK_RESOLVED, 16);
+SAME(MIRAI_EVENT_ALL, 31);
 SAME(MIRAI_CANCEL_NEVER_RAN, 1);
 SAME(MIRAI_CANCEL_INTERRUPTED, 2);
 SAME(MIRAI_CANCEL_TOO_LATE, 3);
@@ -231,7 +271,7 @@ SAME(MIRAI_MODULE_MAGIC, UINT64_C(0x444f4d494152494d));
 
 /* That no constant was forgotten above: the maps have as many entries as were listed. */
 #define ONE(...) +1
-SAME(0 MIRAI_STATUS_MAP(ONE), 33);
+SAME(0 MIRAI_STATUS_MAP(ONE), 34);
 SAME(0 MIRAI_OUTCOME_MAP(ONE), 6);
 SAME(0 MIRAI_TYPE_MAP(ONE), 12);
 SAME(0 MIRAI_DTYPE_MAP(ONE), 16);
