@@ -199,6 +199,7 @@ void mirai__sched_daemon_left(mirai__sched *sched, mirai__sched_daemon *daemon, 
 {
     if (daemon->state == 0) return;
     mirai__sched_task *task = daemon->task;
+    mirai__sched_setup *setup = daemon->state == MIRAI__DAEMON_ENDING ? daemon->setup : NULL;
     daemon->parting = true;
     let_go(sched, daemon); /* an attempt that is out was never begun */
     if (daemon->state != MIRAI__DAEMON_ENDING) {
@@ -211,6 +212,7 @@ void mirai__sched_daemon_left(mirai__sched *sched, mirai__sched_daemon *daemon, 
             mirai__sched_start_failed(group, daemon->round, now);
         }
     }
+    if (setup) mirai__sched_setup_died(sched, daemon, setup, false, now);
     if (task && has_place(task, daemon)) {
         mirai__sched_requeue(sched, task);
     } else if (task) {

@@ -26,7 +26,8 @@ void mirai__sched_shape_init(mirai__sched_shape *shape)
 
 static bool has_tag(const char *tags, const char *tag)
 {
-    size_t size = strlen(tag);
+    size_t size = strcspn(tag, ",");
+    if (tag[size] != '\0') return false; /* a name has no comma */
     for (const char *at = tags; at; at = strchr(at, ',')) {
         if (*at == ',') at++;
         if (strncmp(at, tag, size) == 0 && (at[size] == ',' || at[size] == '\0')) return true;

@@ -68,7 +68,7 @@ static inline void expect_none(fixture *f)
 {
     (void)expect_kind(f, MIRAI__COMMAND_NONE);
     const mirai__sched_counts *counts = &f->sched.counts;
-    assert_int_equal(counts->submitted, counts->awaiting + counts->executing + counts->completed +
+    assert_int_equal(counts->submitted, counts->awaiting + counts->executing + counts->blocked + counts->completed +
                                             counts->failed + counts->cancelled + counts->timedout +
                                             counts->lost_tasks + counts->closed);
 }

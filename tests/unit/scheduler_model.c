@@ -326,7 +326,7 @@ bool model_take(world *w)
 {
     mirai__sched_command command;
     mirai__sched_next(&w->sched, &command);
-    model_catch_up(w);
+    model_catch_up(w, true);
     if (w->trace && command.kind != MIRAI__COMMAND_NONE)
         printf("#   command %d\n", (int)command.kind);
     switch (command.kind) {

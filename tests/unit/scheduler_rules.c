@@ -121,12 +121,13 @@ static bool is_retirable(const world *w, int id)
     return rests && model_has_excess(&w->groups[daemon->group]) && !is_pinned_to(w, id);
 }
 
-void model_catch_up(world *w)
+void model_catch_up(world *w, bool all)
 {
     for (int i = 0; i < w->live_count; i++) {
         daemon_model *daemon = &w->daemons[w->live[i]];
         if (daemon->held->sched.state != MIRAI__DAEMON_ENDING) continue;
         if (daemon->state == MIRAI__DAEMON_ENDING) continue;
+        if (!all && !daemon->held->sched.parting) continue;
         model_expect(w, is_retirable(w, w->live[i]), "daemon %d was ended for no reason",
                      w->live[i]);
         daemon->retire_due = true;

@@ -1,6 +1,7 @@
 /*
  * scheduler_world: what the model keeps (scheduler_model.c: its rules and what is checked of
- * commands; scheduler_rules.c: groups, requirements and resources; scheduler_events.c: the operations). What the scheduler holds is allocated one by one
+ * commands; scheduler_rules.c: groups, requirements and resources; scheduler_submits.c
+ * and scheduler_events.c: the operations). What the scheduler holds is allocated one by one
  * and freed as soon as the contract says that it is out of the machine, so that a sanitizer sees a
  * late touch.
  */
@@ -104,7 +105,7 @@ bool model_expect(world *w, bool good, const char *format, ...)
     __attribute__((__format__(__printf__, 3, 4)));
 int64_t model_after(const world *w, int64_t ms);
 
-extern const char *const model_tags[3];
+extern const char *const model_tags[3], *const model_resources[RESOURCES];
 int64_t model_wanted(const world *w);
 int64_t model_spawning(const world *w);
 bool model_has_tag(const group_model *group, int tag);
@@ -125,8 +126,13 @@ bool model_has_place(const world *w, int task);
 int model_best(const world *w);
 /* Nothing of this may be left once there are no more commands. */
 void model_check_rules(world *w);
-/* Daemons that the scheduler has retired and roused since it was last looked at. */
-void model_catch_up(world *w);
+/* Operations on tasks. */
+void model_submit(world *w, uint32_t number, bool nomem, bool demanding);
+void model_unblock(world *w, uint32_t number, bool fail);
+void model_cancel_all(world *w);
+/* Daemons that the scheduler has retired and roused since it was last looked at. `all`: there is no other
+ * reason for which it may have ended one. */
+void model_catch_up(world *w, bool all);
 
 void model_decide(world *w, int task, mirai_outcome outcome);
 void model_stop(daemon_model *daemon, int64_t kill_at);
