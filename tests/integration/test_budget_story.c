@@ -89,6 +89,24 @@ static void test_budget__counts_what_is_held(void **state)
     story_close(pool);
 }
 
+static void test_budget__grows_without_daemons_and_drains(void **state)
+{
+    (void)state;
+    enum { COUNT = 10 };
+    mirai_task *tasks[COUNT];
+    mirai_pool *pool = story_open(0);
+    for (int i = 0; i < COUNT; i++) tasks[i] = story_submit(pool, "echo", block(KILO));
+    assert_true(story_status(pool).bytes_used > COUNT * KILO);
+    story_assert_ok(mirai_pool_resize(pool, 1));
+    for (int i = 0; i < COUNT; i++) {
+        (void)story_expect(tasks[i], MIRAI_OUTCOME_VALUE);
+        mirai_task_release(tasks[i]);
+    }
+    assert_int_equal(story_status(pool).bytes_used, 0);
+    assert_true(story_status(pool).bytes_peak > COUNT * KILO);
+    story_close(pool);
+}
+
 /* ---- refusing -------------------------------------------------------------------------------- */
 
 static int serialized, released;
@@ -543,6 +561,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_budget__refuses_bad_arguments),
         cmocka_unit_test(test_budget__counts_what_is_held),
+        cmocka_unit_test(test_budget__grows_without_daemons_and_drains),
         cmocka_unit_test(test_budget__a_refusal_costs_nothing),
         cmocka_unit_test(test_budget__a_refusal_uses_up_no_random_stream),
         cmocka_unit_test(test_budget__bytes_are_freed_by_reading_and_by_releasing),

@@ -4,11 +4,13 @@
  */
 #include "story.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int open_two(void **state)
 {
@@ -392,6 +394,51 @@ static void test_map__is_interrupted(void **state)
     mirai_map_release(map);
 }
 
+/* ---- how far it is --------------------------------------------------------------------------- */
+
+static void run_shown(mirai_pool *pool, int into)
+{
+    mirai_map_options options = MIRAI_MAP_OPTIONS_INIT;
+    mirai_value *items[100], *all = NULL;
+    mirai_map *map = NULL;
+    options.progress = 1;
+    for (int i = 0; i < 100; i++) items[i] = mirai_int(i);
+    int before = dup(STDERR_FILENO);
+    assert_true(before >= 0 && dup2(into, STDERR_FILENO) >= 0);
+    mirai_status status = mirai_map_start(pool, &map, "echo", mirai_list(items, 100), &options);
+    if (status == MIRAI_OK) status = mirai_map_collect(map, STORY_PATIENCE, &all);
+    mirai_map_release(map);
+    assert_true(dup2(before, STDERR_FILENO) >= 0 && close(before) == 0);
+    story_assert_ok(status);
+    for (size_t i = 0; i < 100; i++) assert_int_equal(mirai_value_int_or(mirai_value_item(all, i), -1), i);
+    mirai_value_release(all);
+}
+
+static void test_map__shows_lines_or_a_bar_on_stderr(void **state)
+{
+    char text[8192] = "";
+    assert_int_equal(setenv("TERM", "xterm", 1), 0);
+    int file = open(story_path("lines"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(file >= 0);
+    run_shown(*state, file);
+    assert_true(pread(file, text, sizeof text - 1, 0) > 0);
+    assert_non_null(strstr(text, "100 % (100 of 100)\n"));
+    assert_null(strchr(text, '\r'));
+    assert_int_equal(close(file), 0);
+
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (terminal < 0 || grantpt(terminal) != 0 || unlockpt(terminal) != 0) skip();
+    int end = open(ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(end >= 0);
+    run_shown(*state, end);
+    ssize_t size = read(terminal, text, sizeof text - 1);
+    assert_true(size > 0);
+    text[size] = '\0';
+    assert_non_null(strstr(text, "100 of 100"));
+    assert_true(strchr(text, '\r') != NULL && strchr(text, '#') != NULL);
+    assert_true(close(end) == 0 && close(terminal) == 0);
+}
+
 int main(int argc, char **argv)
 {
     if (mirai_main(argc, argv, setup) != MIRAI_OK) return 1;
@@ -407,6 +454,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_map__outlasted_by_nothing_when_the_pool_closes),
         cmocka_unit_test(test_map__in_a_pool_with_a_budget),
         cmocka_unit_test(test_map__is_interrupted),
+        cmocka_unit_test(test_map__shows_lines_or_a_bar_on_stderr),
     };
     int failed = cmocka_run_group_tests(tests, open_two, close_pool);
     story_remove_files();
