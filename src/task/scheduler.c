@@ -29,7 +29,7 @@ void mirai__sched_init(mirai__sched *sched, const mirai__sched_config *config)
 
 void mirai__sched_fini(mirai__sched *sched)
 {
-    mirai__heap_fini(&sched->plain.ranked);
+    mirai__sched_shapes_fini(sched);
     mirai__heap_fini(&sched->timeouts);
     mirai__heap_fini(&sched->timers);
 }
@@ -67,6 +67,7 @@ mirai_status mirai__sched_submit(mirai__sched *sched, mirai__sched_task *task,
         mirai_status status = mirai__heap_push(&sched->timeouts, &task->timer, deadline);
         if (status != MIRAI_OK) {
             mirai__sched_shape_leave(sched, task);
+            mirai__sched_conclude(sched, now);
             return status;
         }
     }
@@ -97,6 +98,7 @@ void mirai__sched_fail_blocked(mirai__sched *sched, mirai__sched_task *task, int
     if (task->state != MIRAI_TASK_BLOCKED) return;
     sched->now = now;
     mirai__sched_resolve(sched, task, MIRAI_OUTCOME_FAILED);
+    mirai__sched_conclude(sched, now);
 }
 
 static int64_t *outcome_count(mirai__sched_counts *counts, mirai_outcome outcome)
@@ -195,6 +197,7 @@ int32_t mirai__sched_cancel(mirai__sched *sched, mirai__sched_task *task, int64_
     if (what == MIRAI_CANCEL_TOO_LATE) return what;
     sched->now = now;
     mirai__sched_abandon(sched, task, MIRAI_OUTCOME_CANCELLED, now);
+    mirai__sched_conclude(sched, now);
     return what;
 }
 
@@ -227,8 +230,10 @@ static size_t abandon_running(mirai__sched *sched, mirai_outcome outcome, int64_
 size_t mirai__sched_cancel_all(mirai__sched *sched, int64_t now)
 {
     sched->now = now;
-    size_t waiting = abandon_waiting(sched, MIRAI_OUTCOME_CANCELLED, now);
-    return waiting + abandon_running(sched, MIRAI_OUTCOME_CANCELLED, now);
+    size_t count = abandon_waiting(sched, MIRAI_OUTCOME_CANCELLED, now);
+    count += abandon_running(sched, MIRAI_OUTCOME_CANCELLED, now);
+    mirai__sched_conclude(sched, now);
+    return count;
 }
 
 /* ---- closing ---- */

@@ -198,6 +198,7 @@ typedef struct mirai__sched {
     uint64_t last_attempt, last_sequence, last_queued;
     int64_t open_setups; /* not reported */
     int64_t now;         /* of the last event that told it */
+    bool census_due;     /* internal: a daemon was retired within this event */
     int32_t closing;     /* 0, MIRAI_DRAIN or MIRAI_CANCEL */
 } mirai__sched;
 

@@ -13,8 +13,16 @@
 
 void mirai__sched_census(mirai__sched *sched, int64_t now)
 {
-    mirai__sched_setup_settle(sched, now);
-    mirai__sched_plan_spawns(sched, now);
+    do {
+        sched->census_due = false;
+        mirai__sched_setup_settle(sched, now);
+        mirai__sched_plan_spawns(sched, now);
+    } while (sched->census_due);
+}
+
+void mirai__sched_conclude(mirai__sched *sched, int64_t now)
+{
+    if (sched->census_due) mirai__sched_census(sched, now);
 }
 
 /* An idle daemon goes where the next command will find it. */
@@ -50,6 +58,7 @@ mirai_status mirai__sched_daemon_added(mirai__sched *sched, mirai__sched_daemon 
     if (sched->groups[group].spawning > 0) MIRAI__TALLY(sched, group, spawning, -1);
     sched->now = now;
     mirai__sched_retire(sched, daemon, now); /* resized since it was spawned */
+    mirai__sched_conclude(sched, now);
     return MIRAI_OK;
 }
 
@@ -75,6 +84,7 @@ void mirai__sched_daemon_ready(mirai__sched *sched, mirai__sched_daemon *daemon,
     mirai__sched_timer_set(sched, daemon, MIRAI__NEVER);
     rest(sched, daemon, now);
     mirai__sched_plan_spawns(sched, now);
+    mirai__sched_conclude(sched, now);
 }
 
 /* ---- attempts ---- */
@@ -151,6 +161,7 @@ bool mirai__sched_result(mirai__sched *sched, mirai__sched_daemon *daemon, uint6
     if (*task) mirai__sched_resolve(sched, *task, outcome);
     if (*setup) mirai__sched_setup_ran(sched, daemon, *setup, outcome, now);
     if (daemon->state == MIRAI__DAEMON_BUSY) rest(sched, daemon, now);
+    mirai__sched_conclude(sched, now);
     return true;
 }
 
@@ -184,7 +195,7 @@ void mirai__sched_retire(mirai__sched *sched, mirai__sched_daemon *daemon, int64
     order(sched, daemon, MIRAI__COMMANDS_RETIRE);
     mirai__sched_timer_set(sched, daemon, MIRAI__NEVER);
     mirai__sched_end(sched, daemon, now);
-    mirai__sched_census(sched, now);
+    sched->census_due = true;
 }
 
 void mirai__sched_daemon_leaving(mirai__sched *sched, mirai__sched_daemon *daemon, int64_t now)

@@ -35,6 +35,7 @@ size_t mirai__sched_abandon_shape(mirai__sched *sched, mirai__sched_shape *shape
 /* ---- scheduler_shape.c ---- */
 
 void mirai__sched_shape_init(mirai__sched_shape *shape);
+void mirai__sched_shapes_fini(mirai__sched *sched);
 /* Find or make the shape of a request, with room for the task. E_INFEASIBLE, E_NOMEM. */
 mirai_status mirai__sched_shape_enter(mirai__sched *sched, const mirai__sched_request *request,
                                       mirai__sched_task *task);
@@ -86,6 +87,8 @@ void mirai__sched_retire(mirai__sched *sched, mirai__sched_daemon *daemon, int64
 /* The tail of every event that changed which daemons there are: setups that wait, and what to
  * spawn. */
 void mirai__sched_census(mirai__sched *sched, int64_t now);
+/* The tail of every other event in which a task may resolve or a daemon come to rest. */
+void mirai__sched_conclude(mirai__sched *sched, int64_t now);
 
 /* ---- scheduler_ephemeral.c ---- */
 

@@ -130,6 +130,18 @@ static void free_if_unused(const mirai__sched *sched, mirai__sched_shape *shape)
     mirai__free(shape);
 }
 
+void mirai__sched_shapes_fini(mirai__sched *sched)
+{
+    mirai__heap_fini(&sched->plain.ranked);
+    mirai__list *next, *node = sched->shapes.next;
+    for (; node && node != &sched->shapes; node = next) { /* NULL: it was never begun */
+        mirai__sched_shape *shape = mirai__list_entry(node, mirai__sched_shape, all);
+        next = node->next;
+        shape->tasks = shape->holders = 0; /* where it is not the end of all */
+        free_if_unused(sched, shape);
+    }
+}
+
 void mirai__sched_shape_let_go(mirai__sched *sched, mirai__sched_shape *shape)
 {
     shape->holders--;
