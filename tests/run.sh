@@ -48,7 +48,7 @@ suite()
     cmake --build "$folder" --parallel "$(sh cmake/jobs.sh)" || return 1
     built=$(date +%s)
     failed=0
-    ctest --test-dir "$folder" --output-on-failure --parallel 2 "$@" || failed=1
+    ctest --test-dir "$folder" --output-on-failure --parallel $((2 * $(sh cmake/jobs.sh))) "$@" || failed=1
     echo "--- $folder: built in $((built - began)) s, tested in $(($(date +%s) - built)) s"
     # What LeakSanitizer says of threads that a forked child does not have is no finding, nor are valgrind's
     # notes ("--12345-- ...") on system calls that it does not know, such as pidfd_open.
