@@ -135,7 +135,8 @@ mirai_status mirai__chunk_results_add(mirai__chunk_results *results, mirai_value
 {
     mirai_type type = mirai_value_type(value);
     if (value == NULL) return MIRAI_E_NOMEM;
-    if (results->count == 0 && is_number(type)) {
+    /* Without a bound their size could come round to little; as items, there is no memory for so many. */
+    if (results->count == 0 && is_number(type) && results->capacity <= SIZE_MAX / number_size(type)) {
         results->numbers = mirai__buffer_alloc(results->capacity * number_size(type));
         if (results->numbers != NULL) results->kind = type;
     }

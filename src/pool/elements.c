@@ -7,6 +7,7 @@
 
 #include "alloc.h"
 #include "detail.h"
+#include "grow.h"
 #include "value_row.h"
 
 mirai_status mirai__elements_init(mirai__elements *elements, int32_t over, mirai_value *values,
@@ -54,15 +55,13 @@ static void generate(mirai__elements *elements)
     elements->failure = mirai__format("the source failed at element %zu: %s", elements->total, why);
 }
 
+/* `most` may be far more than there is. */
 static mirai_status hold(mirai__elements *elements, size_t most)
 {
-    if (elements->held_capacity < most) {
-        mirai_value **held = mirai__realloc(elements->held, most, sizeof *held);
-        if (held == NULL) return MIRAI_E_NOMEM;
-        elements->held = held;
-        elements->held_capacity = most;
+    while (elements->held_count < most && !elements->ended) {
+        MIRAI_TRY(mirai__grow(elements->held, elements->held_capacity, elements->held_count));
+        generate(elements);
     }
-    while (elements->held_count < most && !elements->ended) generate(elements);
     return MIRAI_OK;
 }
 

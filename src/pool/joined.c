@@ -90,8 +90,10 @@ static mirai_value *join_arrays(mirai_value *const *items, size_t count, mirai_s
     for (int32_t i = 1; i < rank; i++) shape[i] = mirai_value_shape(first)[i];
     for (size_t i = 0; i < count; i++) {
         *status = check_array(first, items[i], i);
+        int64_t rows = rank > 0 ? mirai_value_shape(items[i])[0] : 1;
+        if (*status == MIRAI_OK && __builtin_add_overflow(shape[0], rows, &shape[0]))
+            *status = mirai__fail(MIRAI_E_TYPE, "the arrays have too many rows to be joined");
         if (*status != MIRAI_OK) return NULL;
-        shape[0] += rank > 0 ? mirai_value_shape(items[i])[0] : 1;
         total += mirai_value_count(items[i]);
     }
     mirai_buffer *buffer = mirai__buffer_alloc(total * item);

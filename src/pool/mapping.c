@@ -184,7 +184,8 @@ static mirai_status gather(mirai_map *map, int64_t deadline)
         if (may_fail && map->has_error) return fail_error(map);
         if (map->elements.failed) return fail_source(map);
         if (map->out == 0 && map->resolved == NULL && mirai__mapping_is_sent(map)) return MIRAI_OK;
-        MIRAI_TRY(mirai__mapping_advance(map, deadline));
+        mirai_status status = mirai__mapping_advance(map, deadline);
+        if (status != MIRAI_E_CLOSED) MIRAI_TRY(status); /* the source had no more: that is looked at above */
     }
 }
 

@@ -300,8 +300,10 @@ static mirai_status await_room(mirai_map *map, int64_t deadline)
 mirai_status mirai__mapping_advance(mirai_map *map, int64_t deadline)
 {
     bool any = false;
+    size_t done = map->done;
     mirai_status status = settle_ready(map, &any);
     if (status == MIRAI_OK) status = mirai__mapping_fill(map);
+    any = any || map->done != done; /* what cannot be sent has its result at once */
     if (status == MIRAI_OK && !any && map->out == 0 && map->unread == 0 && mirai__mapping_is_sent(map)) return MIRAI_E_CLOSED;
     if (status != MIRAI_OK || any) return status;
     if (map->out == 0) return map->is_full ? await_room(map, deadline) : MIRAI_OK;

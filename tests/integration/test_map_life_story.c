@@ -43,8 +43,17 @@ static mirai_value *deadly(mirai_job *job, const mirai_value *args, void *contex
     return mirai_value_ref(args);
 }
 
+/* Never gives 1 back; else n. */
+static mirai_value *hold_one(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)context;
+    while (mirai_value_int_or(args, 0) == 1 && !mirai_job_cancelled(job)) (void)usleep(1000);
+    return mirai_value_ref(args);
+}
+
 static mirai_status setup(void)
 {
+    MIRAI_TRY(mirai_function_register("hold_one", hold_one, NULL));
     MIRAI_TRY(mirai_function_register("draw", draw, NULL));
     MIRAI_TRY(mirai_function_register("deadly", deadly, NULL));
     return story_setup();
@@ -212,6 +221,72 @@ static void test_map__million_in_bounded_memory(void **state)
 #else
     (void)before;
 #endif
+    mirai_map_release(map);
+}
+
+static void test_map__chunks_larger_than_all_there_is(void **state)
+{
+    size_t count = 10;
+    mirai_map_options options = MIRAI_MAP_OPTIONS_INIT;
+    options.over = MIRAI_MAP_GENERATOR, options.source = count_to, options.user = &count;
+    for (options.chunk = 11; options.chunk != 0; options.chunk = options.chunk == 11 ? SIZE_MAX : 0) {
+        mirai_value *all = collect(start(*state, "echo", NULL, &options));
+        assert_int_equal(mirai_value_count(all), 10);
+        mirai_value_release(all);
+    }
+}
+
+/* The source is asked for more than it has only when all is read. */
+static void test_map__collects_nothing_once_all_is_read(void **state)
+{
+    mirai_map_options options = MIRAI_MAP_OPTIONS_INIT;
+    options.over = MIRAI_MAP_GENERATOR, options.source = count_to, options.chunk = options.window = 1;
+    for (size_t count = 0; count < 3; count++) {
+        options.user = &count;
+        mirai_map *map = start(*state, "echo", NULL, &options);
+        read_echoes(map, count, true);
+        mirai_value *all = collect(map);
+        assert_int_equal(mirai_value_type(all), MIRAI_TYPE_LIST);
+        assert_int_equal(mirai_value_count(all), 0);
+        mirai_value_release(all);
+    }
+}
+
+/* 0, 1, and two that cannot be encoded. */
+static mirai_value *give_reference(size_t index, void *user)
+{
+    if (index < 2) return mirai_int((int64_t)index);
+    return index < 4 ? mirai_reference("no_such_class", user, NULL, NULL) : NULL;
+}
+
+static void test_map__failure_does_not_wait_for_others(void **state)
+{
+    mirai_map_options options = MIRAI_MAP_OPTIONS_INIT;
+    options.over = MIRAI_MAP_GENERATOR, options.source = give_reference, options.user = &options;
+    options.unordered = 1, options.chunk = 1, options.window = 2;
+    mirai_map *map = start(*state, "hold_one", NULL, &options);
+    for (size_t i = 0; i < 4; i++) {
+        size_t index = SIZE_MAX;
+        mirai_value *value = NULL;
+        if (i == 1) continue; /* that one is held for ever */
+        story_assert_ok(mirai_map_next(map, &index, &value, i == 0 ? STORY_PATIENCE : 0));
+        assert_int_equal(index, i);
+        assert_int_equal(mirai_value_is_error(value), i > 1);
+        mirai_value_release(value);
+    }
+    mirai_map_release(map);
+}
+
+/* Arrays without an element, whose rows are more than can be counted. */
+static void test_map__flattens_no_more_rows_than_there_can_be(void **state)
+{
+    const int64_t shape[2] = {INT64_MAX / 2, 0};
+    mirai_map_options options = MIRAI_MAP_OPTIONS_INIT;
+    options.flatten = 1;
+    mirai_value *items[3], *all = NULL;
+    for (int i = 0; i < 3; i++) items[i] = mirai_array(MIRAI_DTYPE_INT8, 2, shape, NULL);
+    mirai_map *map = start(*state, "echo", mirai_list(items, 3), &options);
+    assert_int_equal(mirai_map_collect(map, STORY_PATIENCE, &all), MIRAI_E_TYPE);
     mirai_map_release(map);
 }
 
@@ -431,10 +506,13 @@ static void test_map__shows_lines_or_a_bar_on_stderr(void **state)
     int end = open(ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
     assert_true(end >= 0);
     run_shown(*state, end);
-    ssize_t size = read(terminal, text, sizeof text - 1);
-    assert_true(size > 0);
-    text[size] = '\0';
-    assert_non_null(strstr(text, "100 of 100"));
+    size_t size = 0;
+    text[0] = '\0';
+    while (strstr(text, "100 of 100") == NULL) { /* a terminal gives it in pieces */
+        ssize_t got = read(terminal, text + size, sizeof text - 1 - size);
+        assert_true(got > 0);
+        text[size += (size_t)got] = '\0';
+    }
     assert_true(strchr(text, '\r') != NULL && strchr(text, '#') != NULL);
     assert_true(close(end) == 0 && close(terminal) == 0);
 }
@@ -446,6 +524,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_map__daemon_dies_in_it),
         cmocka_unit_test(test_map__streams_do_not_depend_on_chunks),
         cmocka_unit_test(test_map__source_fails),
+        cmocka_unit_test(test_map__chunks_larger_than_all_there_is),
+        cmocka_unit_test(test_map__collects_nothing_once_all_is_read),
+        cmocka_unit_test(test_map__failure_does_not_wait_for_others),
+        cmocka_unit_test(test_map__flattens_no_more_rows_than_there_can_be),
         cmocka_unit_test(test_map__million_in_bounded_memory),
         cmocka_unit_test(test_map__polls_and_goes_on),
         cmocka_unit_test(test_map__starts_in_a_callback),

@@ -58,11 +58,13 @@ static mirai_value *count_for_ever(mirai_job *job, const mirai_value *args, void
     (void)context;
     mirai_status status = MIRAI_OK;
     for (int64_t i = 0; status == MIRAI_OK; i++) status = mirai_job_emit(job, mirai_int(i));
-    FILE *file = fopen(mirai_value_string(args), "w");
+    char unfinished[256]; /* a file that is there has the number in it */
+    (void)snprintf(unfinished, sizeof unfinished, "%s.part", mirai_value_string(args));
+    FILE *file = fopen(unfinished, "w");
     if (file == NULL) return NULL;
     (void)fprintf(file, "%d\n", (int)-status);
     (void)fclose(file);
-    return mirai_null();
+    return rename(unfinished, mirai_value_string(args)) == 0 ? mirai_null() : NULL;
 }
 
 /* Emits three blocks of args bytes. */

@@ -92,6 +92,16 @@ static void test_chunk_results__references_are_encoded_at_once(void **state)
     things_unregister();
 }
 
+/* Rows without an element may be as many: 2^61 times 8 is 2^64. */
+static void test_chunk_results__more_than_fit_in_memory(void **state)
+{
+    (void)state;
+    mirai__chunk_results results;
+    mirai__chunk_results_init(&results, (size_t)1 << 61);
+    assert_int_equal(mirai__chunk_results_add(&results, mirai_int(1)), MIRAI_E_NOMEM);
+    mirai__chunk_results_fini(&results);
+}
+
 static void test_chunk_results__without_memory(void **state)
 {
     (void)state;
@@ -120,6 +130,7 @@ int main(void)
         cmocka_unit_test(test_chunk_results__numbers_are_packed),
         cmocka_unit_test(test_chunk_results__mixed_ones_are_a_list),
         cmocka_unit_test(test_chunk_results__references_are_encoded_at_once),
+        cmocka_unit_test(test_chunk_results__more_than_fit_in_memory),
         cmocka_unit_test(test_chunk_results__without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
