@@ -42,9 +42,17 @@ void mishap_relieve(void)
     set_space(RLIM_INFINITY);
 }
 
+/* It shares the process, and a limit would end it. */
+static bool in_valgrind(void)
+{
+    const char *preload = getenv("LD_PRELOAD");
+    return preload != NULL && (strstr(preload, "valgrind") != NULL || strstr(preload, "vgpreload") != NULL);
+}
+
 /* Whether an allocation fails now that the process may not grow. */
 static bool is_out_of_memory(void)
 {
+    if (in_valgrind()) return true;
     set_space(1 << 20); /* it has more already */
     if (SANITIZED) {
         void *pages = mmap(NULL, MISHAP_LARGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
