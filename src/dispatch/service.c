@@ -21,7 +21,7 @@
 
 typedef struct entry {
     mirai_pool *pool; /* kept by the pool's own count until it is removed */
-    int64_t due;      /* when a turn is due though no event comes; NEVER while parked */
+    int64_t due;      /* when a turn is due though no event comes; while parked, where it was */
     bool in_turn;     /* the service thread is at it now */
 } entry;
 
@@ -78,7 +78,7 @@ static void turn(uint64_t id)
     }
     /* Set before the pool's lock is dropped: a park or unpark that comes later must have the last word. */
     (void)pthread_mutex_lock(&service.lock);
-    at->due = due;
+    if (pool->driver == NULL || at->due <= mirai__now_ms()) at->due = due; /* else as in park */
     at->in_turn = false;
     (void)pthread_mutex_unlock(&pool->lock);
     (void)pthread_cond_broadcast(&service.turn_over);
@@ -212,26 +212,28 @@ void mirai__service_remove(mirai_pool *pool)
     (void)pthread_mutex_unlock(&service.life);
 }
 
-static void arm(mirai_pool *pool, uint32_t events, int64_t due)
+/* `due`: NULL leaves it. */
+static void arm(mirai_pool *pool, uint32_t events, const int64_t *due)
 {
     (void)pthread_mutex_lock(&service.lock);
     entry *at = mirai__map_get(&service.pools, pool->id);
     if (at != NULL) {
         struct epoll_event event = {.events = events, .data = {.u64 = pool->id}};
         (void)epoll_ctl(service.epoll, EPOLL_CTL_MOD, pool->epoll, &event);
-        at->due = due;
-        if (due < service.sleep_until) wake();
+        if (due != NULL) at->due = *due;
+        if (due != NULL && *due < service.sleep_until) wake();
     }
     (void)pthread_mutex_unlock(&service.lock);
 }
 
 void mirai__service_park(mirai_pool *pool)
 {
-    arm(pool, 0, MIRAI__NEVER);
+    /* The thread goes on sleeping until what was due: else each hand-over would have to wake it to say so again. */
+    arm(pool, 0, NULL);
 }
 
 void mirai__service_unpark(mirai_pool *pool)
 {
     pool->sleep_until = mirai__engine_deadline(pool);
-    arm(pool, EPOLLIN, pool->sleep_until);
+    arm(pool, EPOLLIN, &pool->sleep_until);
 }
