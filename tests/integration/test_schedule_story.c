@@ -299,8 +299,9 @@ static void test_schedule__runs_where_it_is_told_to(void **state)
     }
     asks.daemon = 0;
     asks.tag = "fast";
-    mirai_task *running = story_submit_with(pool, "obey", mirai_null(), &asks);
-    assert_true(story_until_running(running));
+    const char *begun = story_path("begun"); /* else it would be tried again */
+    mirai_task *running = story_submit_with(pool, "obey", mirai_string(begun), &asks);
+    assert_true(story_until_file(begun));
     check_explained(running, "running: on daemon");
     mirai_task *queued = story_submit_with(pool, "echo", mirai_null(), &asks);
     check_explained(queued, "no daemon with tag fast is idle");
@@ -316,6 +317,7 @@ static void test_schedule__runs_where_it_is_told_to(void **state)
     mirai_task_release(queued);
     mirai_task_release(pinned);
     story_close(pool);
+    story_remove_files();
 }
 
 /* ---- again ----------------------------------------------------------------------------------- */
