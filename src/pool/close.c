@@ -105,6 +105,7 @@ void mirai__pool_refuse(mirai_pool *pool)
 {
     (void)pthread_mutex_lock(&pool->lock);
     mirai__sched_close(&pool->sched, MIRAI_CANCEL, mirai__now_ms());
+    mirai__budget_close(pool);
     mirai__engine_commands(pool);
     mirai__driver_notify(pool);
     mirai__engine_rearm(pool);

@@ -133,6 +133,10 @@ static void explain_queued(const mirai_pool *pool, const mirai_task *task, sente
 
 static void explain_running(const mirai_task *task, sentence *out)
 {
+    if (task->sched.daemon == NULL) {
+        say(out, "running: where it was submitted");
+        return;
+    }
     const mirai__remote *remote = mirai__remote_of(task->sched.daemon);
     say(out, "running: on daemon %llu (process %lld) for %lld ms, attempt %d", (unsigned long long)remote->id,
         (long long)remote->process.pid, (long long)(mirai__now_ms() - remote->job_since),

@@ -59,7 +59,7 @@ enum { SLACK_MS = 1000 };
 static mirai_status start_daemons(mirai_pool *pool, int32_t daemons)
 {
     int64_t limit = pool->sched.config.start_timeout_ms;
-    int64_t deadline = limit < 0 ? MIRAI__NEVER : mirai__deadline(limit + SLACK_MS);
+    int64_t deadline = limit < 0 || limit > INT64_MAX - SLACK_MS ? MIRAI__NEVER : mirai__deadline(limit + SLACK_MS);
     (void)pthread_mutex_lock(&pool->lock);
     pool->opening = true;
     mirai__sched_resize(&pool->sched, 0, daemons, mirai__now_ms());

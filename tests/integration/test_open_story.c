@@ -125,6 +125,28 @@ static void test_open__does_not_wait_for_ever(void **state)
     assert_int_equal(story_descendants(getpid(), left, 8), 0);
 }
 
+static void test_open__takes_times_and_limits_of_any_size(void **state)
+{
+    (void)state;
+    mirai_pool *pool = NULL;
+    mirai_pool_options options = MIRAI_POOL_OPTIONS_INIT;
+    options.start_timeout_ms = options.grace_ms = options.heartbeat_ms = INT64_MAX;
+    options.max_tasks = options.max_bytes = options.output_limit = INT64_MAX;
+    options.output = MIRAI_OUTPUT_CAPTURE;
+    mirai_daemon_options daemon = MIRAI_DAEMON_OPTIONS_INIT;
+    daemon.idle_ms = daemon.wall_ms = daemon.max_jobs = INT64_MAX;
+    options.daemon = &daemon;
+    story_assert_ok(mirai_pool_open(&pool, NULL, 1, &options));
+    mirai_submit_options most = MIRAI_SUBMIT_OPTIONS_INIT;
+    most.timeout_ms = most.grace_ms = INT64_MAX;
+    most.retries = most.losses = INT32_MAX;
+    most.priority = 1000;
+    mirai_task *task = story_submit_with(pool, "echo", mirai_int(1), &most);
+    (void)story_expect(task, MIRAI_OUTCOME_VALUE);
+    mirai_task_release(task);
+    story_assert_ok(mirai_pool_close(pool, MIRAI_DRAIN, INT64_MAX));
+}
+
 static void test_open__names_a_missing_library(void **state)
 {
     (void)state;
@@ -230,6 +252,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_open__tells_what_a_program_said_before_it_left),
         cmocka_unit_test(test_open__names_the_signal_of_a_crash),
         cmocka_unit_test(test_open__does_not_wait_for_ever),
+        cmocka_unit_test(test_open__takes_times_and_limits_of_any_size),
         cmocka_unit_test(test_open__names_a_missing_library),
         cmocka_unit_test(test_open__takes_no_daemons),
         cmocka_unit_test(test_open__many_pools_at_once),

@@ -219,6 +219,46 @@ static void test_profile__is_replaced_under_those_who_use_it(void **state)
     close_all();
 }
 
+/* Submits to the present profile without end: results that nobody reads, until there is no room for another. */
+static void *fill(void *context)
+{
+    mirai_status *last = context;
+    mirai_task *tasks[8] = {NULL};
+    for (size_t i = 0; i < 8 && *last == MIRAI_OK; i++) {
+        char text[1001] = "";
+        memset(text, 'x', sizeof text - 1);
+        *last = mirai_submit(&tasks[i], "echo", mirai_string(text), NULL);
+        if (*last == MIRAI_OK) *last = mirai_task_wait(tasks[i], STORY_PATIENCE);
+    }
+    for (size_t i = 0; i < 8; i++) mirai_task_release(tasks[i]);
+    return NULL;
+}
+
+static void test_profile__is_replaced_under_those_who_wait_for_room(void **state)
+{
+    (void)state;
+    enum { THREADS = 3 };
+    mirai_pool_options options = MIRAI_POOL_OPTIONS_INIT;
+    options.start_timeout_ms = STORY_PATIENCE;
+    options.max_bytes = 2500;
+    options.heartbeat_ms = -1; /* so that nothing else wakes them */
+    pthread_t threads[THREADS];
+    mirai_status last[THREADS] = {MIRAI_OK};
+    mirai_pool *pool = NULL;
+    story_assert_ok(mirai_daemons(NULL, 1, &options));
+    story_assert_ok(mirai_profile_pool(NULL, &pool));
+    for (int i = 0; i < THREADS; i++) assert_int_equal(pthread_create(&threads[i], NULL, fill, &last[i]), 0);
+    while (story_status(pool).bytes_used < 2500 || story_status(pool).awaiting + story_status(pool).executing > 0)
+        (void)usleep(1000);
+    (void)usleep(50000); /* most likely they stand in line by now; if not, they are refused all the same */
+    story_assert_ok(mirai_daemons(NULL, 0, NULL));
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_true(last[i] != MIRAI_OK);
+    }
+    close_all();
+}
+
 /* Several threads replace the pools of the same profiles. */
 static void *replace(void *context)
 {
@@ -277,6 +317,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_profile__is_present_in_one_thread),
         cmocka_unit_test(test_profile__may_be_sync),
         cmocka_unit_test(test_profile__is_replaced_under_those_who_use_it),
+        cmocka_unit_test(test_profile__is_replaced_under_those_who_wait_for_room),
         cmocka_unit_test(test_profile__is_replaced_by_several),
         cmocka_unit_test(test_profile__all_are_closed),
     };

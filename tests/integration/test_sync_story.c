@@ -111,6 +111,22 @@ static mirai_value *chatter(mirai_job *job, const mirai_value *args, void *conte
     return mirai_list_of(mirai_int(*count), mirai_int(mirai_job_attempt(job)), MIRAI_END);
 }
 
+static char *explained;
+
+static void on_progress(mirai_task *task, double fraction, const char *text, void *user)
+{
+    (void)fraction, (void)text, (void)user;
+    explained = mirai_task_explain(task);
+}
+
+/* Says how far it is, and has the callbacks called that are due by that. */
+static mirai_value *listen(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)args, (void)context;
+    if (mirai_job_progress(job, 0.5, NULL) != MIRAI_OK) return NULL;
+    return mirai_int(mirai_pool_process(present, NULL));
+}
+
 /* ---- a class, whose objects are numbers in memory of their own ------------------------------- */
 
 static int written, read_back;
@@ -144,6 +160,7 @@ static mirai_status setup(void)
     MIRAI_TRY(mirai_function_register("factorial", factorial, NULL));
     MIRAI_TRY(mirai_function_register("keep", keep, NULL));
     MIRAI_TRY(mirai_function_register("chatter", chatter, NULL));
+    MIRAI_TRY(mirai_function_register("listen", listen, NULL));
     MIRAI_TRY(mirai_function_register("inner", inner, NULL));
     MIRAI_TRY(mirai_function_register("inner_sync", inner_sync, NULL));
     return mirai_function_register("draw", draw, NULL);
@@ -364,6 +381,20 @@ static void test_sync__says_things_ahead_and_keeps_things(void **state)
     assert_int_equal(released, 1);
 }
 
+static void test_sync__is_explained_while_it_runs(void **state)
+{
+    (void)state;
+    present = open_sync();
+    mirai_submit_options options = MIRAI_SUBMIT_OPTIONS_INIT;
+    options.on_progress = on_progress;
+    mirai_task *task = story_submit_with(present, "listen", mirai_null(), &options);
+    (void)story_expect(task, MIRAI_OUTCOME_VALUE);
+    assert_string_equal(explained, "running: where it was submitted");
+    mirai_text_free(explained);
+    mirai_task_release(task);
+    story_close(present);
+}
+
 static void test_sync__takes_shared_values_and_results(void **state)
 {
     (void)state;
@@ -480,6 +511,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_sync__runs_hooks),
         cmocka_unit_test(test_sync__tells_the_loop),
         cmocka_unit_test(test_sync__says_things_ahead_and_keeps_things),
+        cmocka_unit_test(test_sync__is_explained_while_it_runs),
         cmocka_unit_test(test_sync__takes_shared_values_and_results),
         cmocka_unit_test(test_sync__maps),
         cmocka_unit_test(test_sync__runs_everywhere_here),

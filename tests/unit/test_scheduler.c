@@ -416,6 +416,38 @@ static void test_scheduler__closes_by_cancelling(void **state)
     assert_int_equal(f->sched.counts.submitted, f->sched.counts.closed);
 }
 
+/* What one daemon alone may run goes, the daemon with it, and with that what nobody is left to take. */
+static void test_scheduler__closes_what_is_stranded_by_closing(void **state)
+{
+    fixture *f = *state;
+    const mirai_resource one = {.name = "cpus", .amount = 1};
+    mirai__sched_config config = {.daemons = 2, .start_timeout_ms = START, .grace_ms = GRACE, .tags = "a",
+                                  .resources = &one, .resource_count = 1};
+    mirai__sched_init(&f->sched, &config);
+    start(f, 0);
+    start(f, 1);
+    mirai__sched_request request = {.resources = &one, .resource_count = 1};
+    assert_int_equal(mirai__sched_submit(&f->sched, &f->tasks[0], &request, f->now), MIRAI_OK);
+    expect_run(f, 1, 0);
+    request.daemon = &f->daemons[0];
+    assert_int_equal(mirai__sched_submit(&f->sched, &f->tasks[1], &request, f->now), MIRAI_OK);
+    request.daemon = NULL;
+    request.tag = "a";
+    assert_int_equal(mirai__sched_submit(&f->sched, &f->tasks[2], &request, f->now), MIRAI_OK);
+    mirai__sched_daemon_leaving(&f->sched, &f->daemons[1], f->now); /* and keeps what it took */
+    mirai__sched_resize(&f->sched, 0, 0, f->now);
+    expect_none(f);
+    mirai__sched_close(&f->sched, MIRAI_CANCEL, f->now);
+    expect_resolve(f, 1, MIRAI_OUTCOME_CLOSED);
+    expect_resolve(f, 2, MIRAI_OUTCOME_CLOSED);
+    expect_resolve(f, 0, MIRAI_OUTCOME_CLOSED);
+    expect_kind(f, MIRAI__COMMAND_RETIRE);
+    expect_kind(f, MIRAI__COMMAND_INTERRUPT);
+    gone(f, 0);
+    gone(f, 1);
+    expect_none(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -439,6 +471,7 @@ int main(void)
         CASE(test_scheduler__drains),
         CASE(test_scheduler__does_not_drain_into_nothing),
         CASE(test_scheduler__closes_by_cancelling),
+        CASE(test_scheduler__closes_what_is_stranded_by_closing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
