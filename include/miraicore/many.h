@@ -215,7 +215,8 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_map_start(mirai_pool *pool, mirai_m
  * @param[out] out    owned, release with mirai_value_release(); an error value where the function failed.
  * @param timeout_ms  0 polls; MIRAI_FOREVER waits.
  * @return MIRAI_OK; MIRAI_E_CLOSED when there are no more; MIRAI_E_TIMEDOUT; MIRAI_E_INTERRUPTED;
- *         MIRAI_E_USER when the source failed; MIRAI_E_INVALID; MIRAI_E_NOMEM; MIRAI_E_FORKED.
+ *         MIRAI_E_USER when the source failed; MIRAI_E_STATE in the map's own source or a hook;
+ *         MIRAI_E_INVALID; MIRAI_E_NOMEM; MIRAI_E_FORKED.
  * @thread one at a time; hooks and the source run in this call   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD mirai_status mirai_map_next(mirai_map *map, size_t *index, mirai_value **out,

@@ -47,6 +47,7 @@ static void run(mirai_pool *pool, const mirai__sched_command *command)
         needs = &everywhere->needs;
     }
     remote->task_id = command->task != NULL ? job.task : 0;
+    remote->job_end = UINT64_MAX; /* should what goes before it fail */
     if (command->devices != 0 && !name_devices(pool, remote, command->devices)) return;
     if (mirai__share_supply(pool, remote, needs)) mirai__remote_run(pool, remote, &job);
 }

@@ -149,7 +149,15 @@ void mirai__mapping_drop_chunk(mirai_map *map, mirai__chunk *chunk)
     mirai__chunk_free(chunk);
 }
 
-mirai_status mirai__mapping_next(mirai_map *map, size_t *index, mirai_value **out, int64_t deadline)
+/* The source and hooks, which run while it is read, may not read it themselves. */
+static mirai_status begin_reading(mirai_map *map)
+{
+    if (map->reading) return mirai__fail(MIRAI_E_STATE, "a source or a hook asked for results of the map that it serves");
+    map->reading = true;
+    return MIRAI_OK;
+}
+
+static mirai_status next(mirai_map *map, size_t *index, mirai_value **out, int64_t deadline)
 {
     mirai__chunk *chunk;
     while ((chunk = readable(map)) == NULL) {
@@ -166,6 +174,14 @@ mirai_status mirai__mapping_next(mirai_map *map, size_t *index, mirai_value **ou
     *out = item;
     if (++chunk->given == chunk->count) mirai__mapping_drop_chunk(map, chunk);
     return MIRAI_OK;
+}
+
+mirai_status mirai__mapping_next(mirai_map *map, size_t *index, mirai_value **out, int64_t deadline)
+{
+    MIRAI_TRY(begin_reading(map));
+    mirai_status status = next(map, index, out, deadline);
+    map->reading = false;
+    return status;
 }
 
 static mirai_status fail_error(mirai_map *map)
@@ -189,7 +205,7 @@ static mirai_status gather(mirai_map *map, int64_t deadline)
     }
 }
 
-mirai_status mirai__mapping_collect(mirai_map *map, mirai_value **out, int64_t deadline)
+static mirai_status collect(mirai_map *map, mirai_value **out, int64_t deadline)
 {
     MIRAI_TRY(gather(map, deadline));
     end_bar(map);
@@ -200,6 +216,14 @@ mirai_status mirai__mapping_collect(mirai_map *map, mirai_value **out, int64_t d
         mirai__mapping_drop_chunk(map, mirai__list_entry(map->chunks.next, mirai__chunk, node));
     *out = all;
     return MIRAI_OK;
+}
+
+mirai_status mirai__mapping_collect(mirai_map *map, mirai_value **out, int64_t deadline)
+{
+    MIRAI_TRY(begin_reading(map));
+    mirai_status status = collect(map, out, deadline);
+    map->reading = false;
+    return status;
 }
 
 /* ---- from other threads ---------------------------------------------------------------------- */

@@ -51,6 +51,7 @@ struct mirai_map {
     size_t careful;      /* elements before this one go one by one: one of them could not be encoded */
     bool is_full;        /* the pool's budget is: sending has stopped at that */
     size_t unread;       /* chunks that are settled and not read to their end */
+    bool reading;        /* a call that reads is under way: user code may run in it */
     bool gathering;      /* the reader takes all: no bound on `unread` */
     mirai__chunk *resolved; /* came out of the queue, and there was no memory to settle it */
     mirai__bar bar;

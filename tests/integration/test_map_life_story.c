@@ -252,6 +252,40 @@ static void test_map__collects_nothing_once_all_is_read(void **state)
     }
 }
 
+typedef struct meddler {
+    mirai_map *map;
+    size_t tries;
+} meddler;
+
+static mirai_value *read_its_own_map(size_t index, void *user)
+{
+    meddler *meddler = user;
+    mirai_value *value = NULL;
+    if (index == 20) return NULL; /* without a detail: the end */
+    if (meddler->map != NULL) {
+        assert_int_equal(mirai_map_next(meddler->map, NULL, &value, 0), MIRAI_E_STATE);
+        assert_int_equal(mirai_map_collect(meddler->map, 0, &value), MIRAI_E_STATE);
+        assert_null(value);
+        meddler->tries++;
+    }
+    return mirai_int((int64_t)index);
+}
+
+static void test_map__source_may_not_read_its_map(void **state)
+{
+    meddler meddler = {.map = NULL};
+    mirai_map_options options = MIRAI_MAP_OPTIONS_INIT;
+    options.over = MIRAI_MAP_GENERATOR, options.source = read_its_own_map, options.user = &meddler;
+    options.chunk = 1, options.window = 2;
+    mirai_map *map = start(*state, "echo", NULL, &options);
+    meddler.map = map;
+    read_echoes(map, 10, true);
+    mirai_value *all = collect(map);
+    assert_int_equal(mirai_value_count(all), 10);
+    assert_true(meddler.tries > 0);
+    mirai_value_release(all);
+}
+
 /* 0, 1, and two that cannot be encoded. */
 static mirai_value *give_reference(size_t index, void *user)
 {
@@ -526,6 +560,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_map__source_fails),
         cmocka_unit_test(test_map__chunks_larger_than_all_there_is),
         cmocka_unit_test(test_map__collects_nothing_once_all_is_read),
+        cmocka_unit_test(test_map__source_may_not_read_its_map),
         cmocka_unit_test(test_map__failure_does_not_wait_for_others),
         cmocka_unit_test(test_map__flattens_no_more_rows_than_there_can_be),
         cmocka_unit_test(test_map__million_in_bounded_memory),
