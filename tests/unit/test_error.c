@@ -13,7 +13,7 @@
 static void test_error__names_unknown_numbers(void **state)
 {
     (void)state;
-    static const int32_t unknown[] = {1, -14, -29, -1000, INT32_MIN, INT32_MAX};
+    static const int32_t unknown[] = {1, -15, -29, -1000, INT32_MIN, INT32_MAX};
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
         assert_string_equal(mirai_status_name(unknown[i]), "MIRAI_E_UNKNOWN");
         assert_string_equal(mirai_status_text(unknown[i]), "unknown status");
