@@ -6,6 +6,7 @@
 #include "story.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "fault.h"
 
@@ -16,6 +17,20 @@ static bool has_struck(int64_t n)
     int64_t count = mirai__fault_count();
     mirai__fault_arm(0, false);
     return count >= n;
+}
+
+/* Takes the milliseconds in args: its result does not come before they are over. */
+static mirai_value *nap_first(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)job, (void)context;
+    (void)usleep((useconds_t)(1000 * mirai_value_int_or(mirai_value_item(args, 0), 0)));
+    return mirai_null();
+}
+
+static mirai_status setup(void)
+{
+    MIRAI_TRY(story_setup());
+    return mirai_function_register("nap_first", nap_first, NULL);
 }
 
 /* What may fail here, and is looked at later by what came of it. */
@@ -140,14 +155,43 @@ static void test_share_fault__in_asking_for_results_that_were_read(void **state)
     story_close(pool);
 }
 
+/* A daemon that could not be sent what goes ahead of a task has not begun that task. */
+static void test_share_fault__in_supplying_is_not_the_tasks(void **state)
+{
+    (void)state;
+    const mirai_resource gpu = {.name = "gpus", .amount = 1};
+    mirai_pool_options options = MIRAI_POOL_OPTIONS_INIT;
+    options.resources = &gpu;
+    options.resource_count = 1;
+    mirai_pool *pool = story_open_with(1, &options);
+    mirai_submit_options takes = MIRAI_SUBMIT_OPTIONS_INIT;
+    takes.resources = &gpu;
+    takes.resource_count = 1;
+    bool struck = true;
+    for (int64_t n = 1; struck && n < MOST; n++) {
+        mirai_task *task = NULL;
+        mirai_value *shared = mirai_share(pool, mirai_int(20));
+        mirai_value *args = mirai_list_of(shared, MIRAI_END);
+        mirai__fault_arm(n, false);
+        mirai_status status = mirai_pool_submit(pool, &task, "nap_first", args, &takes);
+        struck = has_struck(n);
+        assert_int_equal(status == MIRAI_OK, task != NULL);
+        if (task != NULL) (void)story_expect(task, MIRAI_OUTCOME_VALUE);
+        mirai_task_release(task);
+        check_whole(pool);
+    }
+    story_close(pool);
+}
+
 int main(int argc, char **argv)
 {
-    MIRAI_EXIT_IF(mirai_main(argc, argv, story_setup));
+    MIRAI_EXIT_IF(mirai_main(argc, argv, setup));
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_share_fault__in_sharing),
         cmocka_unit_test(test_share_fault__in_waiting_for_tasks),
         cmocka_unit_test(test_share_fault__in_failing_with_tasks),
         cmocka_unit_test(test_share_fault__in_asking_for_results_that_were_read),
+        cmocka_unit_test(test_share_fault__in_supplying_is_not_the_tasks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
