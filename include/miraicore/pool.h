@@ -238,7 +238,8 @@ MIRAI_API mirai_status mirai_pool_close(mirai_pool *pool, int32_t how, int64_t t
  *         MIRAI_E_LIMIT when the arguments are too deep or too large; MIRAI_E_INFEASIBLE when no daemon
  *         of this pool can ever run it (unknown tag or daemon, more of a resource than there is);
  *         MIRAI_E_INTERRUPTED while waiting for room; MIRAI_E_CLOSED when the pool is closed meanwhile;
- *         MIRAI_E_NOMEM; MIRAI_E_FORKED.
+ *         MIRAI_E_STATE in a sync pool for the result of a task that still runs; MIRAI_E_NOMEM;
+ *         MIRAI_E_FORKED.
  * @thread any; waits only for room in a budget   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD mirai_status mirai_pool_submit(mirai_pool *pool, mirai_task **out,

@@ -83,9 +83,18 @@ static mirai_status run(mirai_pool *pool, mirai_task *task, mirai__segment *requ
 
 /* ---- tasks ----------------------------------------------------------------------------------- */
 
-/* One whose arguments failed fails with them. Lock held. */
+static bool awaits_result(const mirai__needs *needs)
+{
+    for (size_t i = 0; i < needs->count; i++)
+        if (needs->items[i].share->state == MIRAI__SHARE_PENDING) return true;
+    return false;
+}
+
+/* One whose arguments failed fails with them. Nobody is there to run one later that waits for them. Lock held. */
 static mirai_status begin(mirai_pool *pool, mirai_task *task, bool stream, bool *failed)
 {
+    if (awaits_result(&task->needs))
+        return mirai__fail(MIRAI_E_STATE, "a task of a sync pool cannot wait for the result of one that still runs");
     const mirai__sched_request asked = {.waits = mirai__needs_enter(&task->needs, task)};
     *failed = asked.waits > 0;
     mirai_status status = *failed ? mirai__sched_submit(&pool->sched, &task->sched, &asked, mirai__now_ms())

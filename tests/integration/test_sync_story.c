@@ -395,6 +395,29 @@ static void test_sync__is_explained_while_it_runs(void **state)
     story_close(present);
 }
 
+static mirai_status refused;
+
+static void on_progress_submit(mirai_task *task, double fraction, const char *text, void *user)
+{
+    (void)fraction, (void)text, (void)user;
+    refused = mirai_pool_submit(present, NULL, "echo", mirai_task_argument(task), NULL);
+}
+
+/* Nobody is there to run it later. */
+static void test_sync__takes_no_result_that_is_still_to_come(void **state)
+{
+    (void)state;
+    present = open_sync();
+    mirai_submit_options options = MIRAI_SUBMIT_OPTIONS_INIT;
+    options.on_progress = on_progress_submit;
+    mirai_task *task = story_submit_with(present, "listen", mirai_null(), &options);
+    (void)story_expect(task, MIRAI_OUTCOME_VALUE);
+    assert_int_equal(refused, MIRAI_E_STATE);
+    assert_int_equal(story_status(present).awaiting, 0);
+    mirai_task_release(task);
+    story_close(present);
+}
+
 static void test_sync__takes_shared_values_and_results(void **state)
 {
     (void)state;
@@ -512,6 +535,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_sync__tells_the_loop),
         cmocka_unit_test(test_sync__says_things_ahead_and_keeps_things),
         cmocka_unit_test(test_sync__is_explained_while_it_runs),
+        cmocka_unit_test(test_sync__takes_no_result_that_is_still_to_come),
         cmocka_unit_test(test_sync__takes_shared_values_and_results),
         cmocka_unit_test(test_sync__maps),
         cmocka_unit_test(test_sync__runs_everywhere_here),
