@@ -4,25 +4,44 @@
 #include "bar.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
 
 enum { REDRAW_MS = 100, LINE_MAX_SIZE = 512, NAME_MAX_COLUMNS = 32, BAR_MAX_COLUMNS = 40, WIDTH_DEFAULT = 80 };
 
-static void put(const char *text, size_t size)
+/* False: nobody reads it any more. */
+static bool put_all(const char *text, size_t size)
 {
     while (size > 0) {
         ssize_t written = write(STDERR_FILENO, text, size);
         if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return;
+        if (written <= 0) return written == 0 || errno != EPIPE;
         text += written;
         size -= (size_t)written;
     }
+    return true;
+}
+
+/* A bar must not end the program by SIGPIPE: where the signal is ours, it is taken back. */
+static void put(const char *text, size_t size)
+{
+    sigset_t pipe_only, before, pending;
+    (void)sigemptyset(&pipe_only);
+    (void)sigaddset(&pipe_only, SIGPIPE);
+    (void)sigpending(&pending);
+    (void)pthread_sigmask(SIG_BLOCK, &pipe_only, &before);
+    if (!put_all(text, size) && !sigismember(&pending, SIGPIPE)) {
+        const struct timespec at_once = {0};
+        while (sigtimedwait(&pipe_only, NULL, &at_once) < 0 && errno == EINTR) continue;
+    }
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 static bool can_redraw(void)

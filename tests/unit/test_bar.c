@@ -1,3 +1,4 @@
+#include <signal.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -139,12 +140,29 @@ static void test_bar__is_drawn_over_in_a_terminal(void **state)
     assert_non_null(strstr(text, "mean: 50 % (50 of 100)"));
 }
 
+/* Whoever read stderr is gone: that shall not end the program. */
+static void test_bar__nobody_reads_it(void **state)
+{
+    (void)state;
+    int ends[2], before = dup(STDERR_FILENO);
+    mirai__bar bar;
+    assert_true(before >= 0 && pipe(ends) == 0 && close(ends[0]) == 0 && dup2(ends[1], STDERR_FILENO) >= 0);
+    mirai__bar_init(&bar, true, "name");
+    mirai__bar_show(&bar, 5, 10);
+    mirai__bar_end(&bar, 10, 10);
+    assert_true(dup2(before, STDERR_FILENO) >= 0 && close(before) == 0 && close(ends[1]) == 0);
+    sigset_t pending;
+    assert_int_equal(sigpending(&pending), 0);
+    assert_int_equal(sigismember(&pending, SIGPIPE), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bar__fits_its_width),
         cmocka_unit_test(test_bar__is_a_line_per_tenth_in_a_file),
         cmocka_unit_test(test_bar__is_drawn_over_in_a_terminal),
+        cmocka_unit_test(test_bar__nobody_reads_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
