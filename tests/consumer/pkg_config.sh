@@ -36,7 +36,7 @@ if ldd "$out/c_static" | grep -q libmiraicore; then
 fi
 
 # The first task of the README is a program that works as it is printed there.
-awk '/^```/ { on = $0 == "```c"; next } on' "$here/../../README.md" >"$out/readme.c"
+awk '/^```/ { if (on) exit; on = $0 == "```c"; next } on' "$here/../../README.md" >"$out/readme.c" # the first one
 # shellcheck disable=SC2046
 "$cc" -Wall -Wextra -Werror "$@" "$out/readme.c" -o "$out/readme" \
     $(pkg-config --cflags --libs miraicore) "-Wl,-rpath,$libdir"
