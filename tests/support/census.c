@@ -41,6 +41,16 @@ size_t story_threads(void)
     return count_entries("/proc/self/task");
 }
 
+static bool has_at_most_threads(void *context)
+{
+    return story_threads() <= *(size_t *)context;
+}
+
+bool story_until_threads(size_t most)
+{
+    return story_until(has_at_most_threads, &most);
+}
+
 int64_t story_rss_kib(void)
 {
     long size = 0, resident = 0;

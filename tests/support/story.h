@@ -81,6 +81,8 @@ size_t story_descriptors(void); /* open in this process */
 /* Until no more than so many are open: NNG closes some on threads of its own, a moment later. */
 bool story_until_descriptors(size_t most);
 size_t story_threads(void);     /* of this process */
+/* Until there are no more than so many: one that was joined may be in /proc for a moment longer. */
+bool story_until_threads(size_t most);
 int64_t story_rss_kib(void);    /* resident memory */
 /* Processes that descend from one, by walking /proc; returns how many there are, fills up to `most`. */
 size_t story_descendants(pid_t root, pid_t *pids, size_t most);
