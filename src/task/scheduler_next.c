@@ -37,11 +37,11 @@ static void run(mirai__sched *sched, mirai__sched_command *out, mirai__sched_dae
     out->devices = daemon->devices;
 }
 
-static int kind_of(uint32_t commands)
+static void say_kind(mirai__sched_command *out, uint32_t commands)
 {
-    if (commands & MIRAI__COMMANDS_KILL) return MIRAI__COMMAND_KILL;
-    if (commands & MIRAI__COMMANDS_INTERRUPT) return MIRAI__COMMAND_INTERRUPT;
-    return MIRAI__COMMAND_RETIRE;
+    out->kind = MIRAI__COMMAND_RETIRE;
+    if (commands & MIRAI__COMMANDS_INTERRUPT) out->kind = MIRAI__COMMAND_INTERRUPT;
+    if (commands & MIRAI__COMMANDS_KILL) out->kind = MIRAI__COMMAND_KILL;
 }
 
 /* Orders for daemons, and daemons that have setups to run before they may idle. */
@@ -51,7 +51,7 @@ static bool next_pending(mirai__sched *sched, mirai__sched_command *out)
     while ((node = mirai__list_pop(&sched->pending))) {
         mirai__sched_daemon *daemon = mirai__list_entry(node, mirai__sched_daemon, pending);
         if (daemon->commands) {
-            out->kind = kind_of(daemon->commands);
+            say_kind(out, daemon->commands);
             out->daemon = daemon;
             out->attempt = daemon->attempt;
             daemon->commands = 0;
