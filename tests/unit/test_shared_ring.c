@@ -278,7 +278,7 @@ static void test_shared_ring__noise_does_no_harm(void **state)
     (void)state;
     uint64_t seed = 1;
     static uint8_t block[SIZE];
-    for (int i = 0; i < 3000; i++) {
+    for (int i = 0; i < 300; i++) {
         ends ends = open_ends();
         for (int step = 0; step < 6; step++) {
             seed = seed * 6364136223846793005U + 1442695040888963407U;
