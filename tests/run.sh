@@ -85,7 +85,7 @@ sanitize)
     export LSAN_OPTIONS="suppressions=$PWD/tests/support/lsan.supp:print_suppressions=0"
     suite build-asan "$torch" "-DCMAKE_BUILD_TYPE=Debug -DMIRAICORE_SANITIZE=address,undefined" \
         -LE "$uninstrumented" "$@" || failed=1
-    export TSAN_OPTIONS="second_deadlock_stack=1:$signals:log_path=$PWD/build-tsan/reports/tsan"
+    export TSAN_OPTIONS="second_deadlock_stack=1:atexit_sleep_ms=0:$signals:log_path=$PWD/build-tsan/reports/tsan"
     [ -f tests/support/tsan.supp ] && TSAN_OPTIONS="$TSAN_OPTIONS:suppressions=$PWD/tests/support/tsan.supp"
     suite build-tsan OFF "-DCMAKE_BUILD_TYPE=Debug -DMIRAICORE_SANITIZE=thread" \
         -LE "$uninstrumented" "$@" || failed=1
