@@ -13,7 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { BEAT_MS = 100 };
+/* Three of them are what a daemon that is well may need on a machine that is not. */
+static int64_t beat_ms = 200;
 
 static mirai_pool *open_beating(int32_t daemons, int64_t heartbeat_ms)
 {
@@ -69,13 +70,13 @@ static void check_silent(mirai_task *task)
 static void test_heartbeat__finds_a_stopped_daemon(void **state)
 {
     (void)state;
-    mirai_pool *pool = open_beating(2, BEAT_MS);
+    mirai_pool *pool = open_beating(2, beat_ms);
     int64_t began = story_now_ms();
     mirai_task *stopped = story_submit(pool, "stop_itself", mirai_null());
-    mirai_task *healthy = story_submit(pool, "nap", mirai_int(10 * BEAT_MS));
+    mirai_task *healthy = story_submit(pool, "nap", mirai_int(10 * beat_ms));
     check_silent(stopped);
-    assert_true(story_now_ms() - began >= 3 * BEAT_MS);
-    assert_true(story_now_ms() - began < story_bound_ms(50 * BEAT_MS));
+    assert_true(story_now_ms() - began >= 3 * beat_ms);
+    assert_true(story_now_ms() - began < story_bound_ms(50 * beat_ms));
     (void)story_expect(healthy, MIRAI_OUTCOME_VALUE);
     mirai_task_release(healthy);
     assert_true(story_until_daemons(pool, 2));
@@ -88,7 +89,7 @@ static void test_heartbeat__finds_one_that_does_not_read(void **state)
 {
     (void)state;
     enum { SIZE = 32 * 1024 * 1024 };
-    mirai_pool *pool = open_beating(1, BEAT_MS);
+    mirai_pool *pool = open_beating(1, beat_ms);
     assert_int_equal(kill(story_daemon_pid(pool, 0), SIGSTOP), 0);
     char *bytes = calloc(1, SIZE);
     assert_non_null(bytes);
@@ -109,10 +110,10 @@ static void test_heartbeat__finds_one_that_does_not_read(void **state)
 static void test_heartbeat__spares_one_that_works_hard(void **state)
 {
     (void)state;
-    mirai_pool *pool = open_beating(1, 3 * BEAT_MS);
+    mirai_pool *pool = open_beating(1, 3 * beat_ms);
     pid_t pid = story_daemon_pid(pool, 0);
-    assert_int_equal(story_number(pool, "compute", mirai_int(18 * BEAT_MS)), pid);
-    assert_int_equal(story_number(pool, "nap", mirai_int(9 * BEAT_MS)), pid);
+    assert_int_equal(story_number(pool, "compute", mirai_int(8 * beat_ms)), pid);
+    assert_int_equal(story_number(pool, "nap", mirai_int(5 * beat_ms)), pid);
     assert_int_equal(story_status(pool).daemons_lost, 0);
     story_close(pool);
 }
@@ -120,13 +121,13 @@ static void test_heartbeat__spares_one_that_works_hard(void **state)
 static void test_heartbeat__leaves_idle_and_unwatched_daemons_alone(void **state)
 {
     (void)state;
-    mirai_pool *watched = open_beating(1, BEAT_MS), *unwatched = open_beating(1, -1);
+    mirai_pool *watched = open_beating(1, beat_ms), *unwatched = open_beating(1, -1);
     pid_t idle = story_daemon_pid(watched, 0), busy = story_daemon_pid(unwatched, 0);
     assert_int_equal(story_number(watched, "pid", mirai_null()), idle);
     assert_int_equal(kill(idle, SIGSTOP), 0);
     mirai_task *task = story_submit(unwatched, "stop_itself", mirai_null());
     assert_true(story_until_running(task));
-    story_sleep_ms(10 * BEAT_MS);
+    story_sleep_ms(10 * beat_ms);
     assert_int_equal(mirai_task_state(task), MIRAI_TASK_RUNNING);
     assert_int_equal(kill(idle, SIGCONT), 0);
     assert_int_equal(kill(busy, SIGCONT), 0);
@@ -167,14 +168,14 @@ static void test_heartbeat__sleeps_while_nothing_is_out(void **state)
 {
     (void)state;
     if (story_in_valgrind()) skip();
-    mirai_pool *pool = open_beating(2, 3 * BEAT_MS); /* three of them are no long time on a busy machine */
+    mirai_pool *pool = open_beating(2, beat_ms);
     for (int i = 0; i < 100; i++) assert_true(story_number(pool, "pid", mirai_null()) > 1);
     int64_t before = -1, after = 0;
     /* One beat follows the last task, and only one. */
     for (int tries = 0; tries < 20 && after != before; tries++) {
         story_sleep_ms(20);
         before = wakeups_of("mirai-service");
-        story_sleep_ms(7 * BEAT_MS);
+        story_sleep_ms(5 * beat_ms);
         after = wakeups_of("mirai-service");
     }
     assert_true(before > 0);
@@ -188,13 +189,13 @@ static void test_heartbeat__sleeps_while_nothing_is_out(void **state)
 static int be_host(void)
 {
     mirai_pool_options options = MIRAI_POOL_OPTIONS_INIT;
-    options.heartbeat_ms = BEAT_MS;
+    options.heartbeat_ms = beat_ms;
     mirai_pool *pool;
     mirai_task *task;
     MIRAI_EXIT_IF(mirai_pool_open(&pool, "host", 1, &options));
-    MIRAI_EXIT_IF(mirai_pool_submit(pool, &task, "nap", mirai_int(30 * BEAT_MS), NULL));
+    MIRAI_EXIT_IF(mirai_pool_submit(pool, &task, "nap", mirai_int(30 * beat_ms), NULL));
     for (int i = 0; i < 3; i++) {
-        story_sleep_ms(BEAT_MS + 20 * i);
+        story_sleep_ms(beat_ms + 20 * i);
         (void)raise(SIGSTOP);
     }
     MIRAI_EXIT_IF(mirai_task_wait(task, STORY_PATIENCE));
@@ -216,7 +217,7 @@ static void test_heartbeat__stopped_host_blames_nobody(void **state)
     }
     int status = 0;
     for (int stops = 0; waitpid(host, &status, WUNTRACED) == host && WIFSTOPPED(status); stops++) {
-        story_sleep_ms(6 * BEAT_MS);
+        story_sleep_ms(6 * beat_ms);
         assert_int_equal(kill(host, SIGCONT), 0);
     }
     assert_true(WIFEXITED(status));
@@ -225,6 +226,7 @@ static void test_heartbeat__stopped_host_blames_nobody(void **state)
 
 int main(int argc, char **argv)
 {
+    if (story_bound_ms(1) > 3) beat_ms = 600; /* slowed down by sanitizers or valgrind */
     MIRAI_EXIT_IF(mirai_main(argc, argv, setup));
     if (argc == 2 && strcmp(argv[1], "host") == 0) return be_host();
     const struct CMUnitTest tests[] = {
