@@ -4,6 +4,7 @@
  */
 #include "mishap.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -178,11 +179,13 @@ static char mark[200];
 static void on_signal(int number)
 {
     (void)number;
+    int interrupted = errno;
     int fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     ssize_t written = write(fd, "x", 1);
     (void)written;
     (void)close(fd);
     (void)mishap(armed); /* the main thread waits: it holds nothing */
+    errno = interrupted;
 }
 
 static mirai_value *idle(mirai_job *job, const mirai_value *args, void *context)
