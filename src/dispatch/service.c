@@ -128,25 +128,30 @@ static void *serve(void *unused)
 
 /* ---- its life; service.life is held ---------------------------------------------------------- */
 
+/* service.lock too: a wait that the close of the last pool ended may be about to arm its entry. */
 static void shut(void)
 {
+    (void)pthread_mutex_lock(&service.lock);
     if (service.epoll >= 0) (void)close(service.epoll);
     if (service.wake >= 0) (void)close(service.wake);
     service.epoll = service.wake = -1;
     mirai__map_fini(&service.pools);
+    (void)pthread_mutex_unlock(&service.lock);
 }
 
 static mirai_status open_service(void)
 {
+    struct epoll_event event = {.events = EPOLLIN, .data = {.u64 = 0}};
+    mirai_status status = MIRAI_OK;
+    (void)pthread_mutex_lock(&service.lock);
     mirai__map_init(&service.pools);
     service.stop = false;
     service.epoll = epoll_create1(EPOLL_CLOEXEC);
     service.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    struct epoll_event event = {.events = EPOLLIN, .data = {.u64 = 0}};
-    mirai_status status = MIRAI_OK;
     if (service.epoll < 0 || service.wake < 0 ||
         epoll_ctl(service.epoll, EPOLL_CTL_ADD, service.wake, &event) != 0)
         status = mirai__fail_errno(errno, "starting the service thread");
+    (void)pthread_mutex_unlock(&service.lock);
     if (status == MIRAI_OK) status = mirai__thread_start(&service.thread, "mirai-service", serve, NULL);
     if (status != MIRAI_OK) shut();
     return status;

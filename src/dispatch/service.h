@@ -2,8 +2,7 @@
  * service: the one library thread of a host process. It makes the turns of all pools that nobody drives. It starts
  * with the first pool and ends with the last.
  *
- * Its own lock guards the table of pools and is never held together with a pool's lock by the same thread in the
- * order pool -> service, except in park and unpark, which touch only the epoll set.
+ * Its own lock guards the table of pools; where both are held, a pool's lock was taken first.
  */
 #ifndef MIRAI__SERVICE_H
 #define MIRAI__SERVICE_H
