@@ -111,16 +111,15 @@ static void dispatch(mirai_pool *pool, const struct epoll_event *event)
         mirai__remote_on_output(pool, remote, source == MIRAI__SOURCE_STDOUT ? 1 : 2);
 }
 
-int64_t mirai__engine_deadline(mirai_pool *pool)
+int64_t mirai__engine_deadline(const mirai_pool *pool)
 {
-    int64_t now = mirai__now_ms();
     int64_t until = mirai__sched_deadline(&pool->sched);
-    int64_t strangers = mirai__stranger_expire(pool, now);
+    int64_t strangers = mirai__stranger_deadline(pool);
     int64_t lingering = mirai__remote_deadline(pool);
     if (strangers < until) until = strangers;
     if (lingering < until) until = lingering;
     if (pool->beat_at < until) until = pool->beat_at;
-    return pool->spawns_owed > 0 ? now : until;
+    return pool->spawns_owed > 0 ? mirai__now_ms() : until;
 }
 
 void mirai__engine_turn(mirai_pool *pool, struct mirai__waiter *self, int64_t deadline)
@@ -137,9 +136,11 @@ void mirai__engine_turn(mirai_pool *pool, struct mirai__waiter *self, int64_t de
 
     if (pool->driver == self) pool->sleep_until = MIRAI__AWAKE; /* else it is another's by now */
     for (int i = 0; i < count; i++) dispatch(pool, &events[i]);
-    mirai__remote_expire(pool, mirai__now_ms());
-    mirai__heartbeat_beat(pool, mirai__now_ms());
-    mirai__sched_advance(&pool->sched, mirai__now_ms());
+    int64_t now = mirai__now_ms();
+    mirai__stranger_expire(pool, now);
+    mirai__remote_expire(pool, now);
+    mirai__heartbeat_beat(pool, now);
+    mirai__sched_advance(&pool->sched, now);
     mirai__engine_commands(pool);
     while (pool->spawns_owed > 0) {
         mirai__remote_spawn(pool);

@@ -111,7 +111,7 @@ void mirai__engine_commands(mirai_pool *pool);
  * who drives, NULL on the service thread. */
 void mirai__engine_turn(mirai_pool *pool, struct mirai__waiter *self, int64_t deadline);
 /* When the next turn is due though no event comes. */
-int64_t mirai__engine_deadline(mirai_pool *pool);
+int64_t mirai__engine_deadline(const mirai_pool *pool);
 /* Make the thread that sleeps in the pool's epoll look again. Async-signal-safe; needs no lock. */
 void mirai__engine_kick(mirai_pool *pool);
 /* After an event: kick if the next deadline is nearer than what the sleeper knows of. */

@@ -92,7 +92,8 @@ int64_t mirai__remote_deadline(const mirai_pool *pool);
 /* Strangers: accept those that wait at the listener; hear one; drop those that took too long. */
 void mirai__stranger_accept(mirai_pool *pool);
 void mirai__stranger_on_link(mirai_pool *pool, mirai__stranger *stranger);
-int64_t mirai__stranger_expire(mirai_pool *pool, int64_t now); /* next deadline */
+void mirai__stranger_expire(mirai_pool *pool, int64_t now);
+int64_t mirai__stranger_deadline(const mirai_pool *pool);
 void mirai__stranger_drop(mirai_pool *pool, mirai__stranger *stranger);
 /* A HELLO that was read: take the link into the remote and welcome it. False: the link is not taken. */
 bool mirai__remote_welcome(mirai_pool *pool, mirai__remote *remote, const mirai__hello *hello);

@@ -99,18 +99,26 @@ void mirai__stranger_on_link(mirai_pool *pool, mirai__stranger *stranger)
     if (remote != NULL && remote->link != NULL) mirai__remote_on_link(pool, remote);
 }
 
-int64_t mirai__stranger_expire(mirai_pool *pool, int64_t now)
+void mirai__stranger_expire(mirai_pool *pool, int64_t now)
 {
-    int64_t next = MIRAI__NEVER;
     size_t cursor = 0;
     uint64_t id;
     void *item;
     while (mirai__map_next(&pool->strangers, &cursor, &id, &item)) {
         mirai__stranger *stranger = item;
-        if (stranger->deadline <= now)
-            mirai__stranger_drop(pool, stranger);
-        else if (stranger->deadline < next)
-            next = stranger->deadline;
+        if (stranger->deadline <= now) mirai__stranger_drop(pool, stranger);
     }
-    return next;
+}
+
+int64_t mirai__stranger_deadline(const mirai_pool *pool)
+{
+    int64_t soonest = MIRAI__NEVER;
+    size_t cursor = 0;
+    uint64_t id;
+    void *item;
+    while (mirai__map_next(&pool->strangers, &cursor, &id, &item)) {
+        const mirai__stranger *stranger = item;
+        if (stranger->deadline < soonest) soonest = stranger->deadline;
+    }
+    return soonest;
 }
