@@ -51,6 +51,8 @@ struct mirai__channel {
 /* A connected pair: the host's end as a channel, the daemon's end as a plain descriptor without CLOEXEC trouble
  * (it is CLOEXEC; the spawner passes it on by dup2). */
 mirai_status mirai__channel_pair(mirai__channel **host, int *daemon_fd);
+/* What both kinds of local channels begin with: checks where they are to go, and makes the two ends (CLOEXEC). */
+mirai_status mirai__channel_ends(mirai__channel **host, const int *daemon_fd, int ends[2]);
 /* A channel over a connected socket; takes fd, also on failure. */
 mirai_status mirai__channel_socket(int fd, mirai__channel **out);
 /* As mirai__channel_pair(), but the bytes go through memory that both share, and the sockets carry bells. */

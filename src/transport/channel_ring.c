@@ -286,12 +286,8 @@ static mirai_status equip(int socket, mirai__channel **host)
 
 mirai_status mirai__channel_ring(mirai__channel **host, int *daemon_fd)
 {
-    if (host == NULL || daemon_fd == NULL)
-        return mirai__fail(MIRAI_E_INVALID, "nowhere to put the channel");
     int ends[2];
-    errno = EMFILE; /* should the fault point say so */
-    if (mirai__fault() || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-        return mirai__fail_errno(errno, "socket pair");
+    MIRAI_TRY(mirai__channel_ends(host, daemon_fd, ends));
     mirai_status status = equip(ends[0], host);
     if (status == MIRAI_OK) {
         *daemon_fd = ends[1];

@@ -109,14 +109,20 @@ mirai_status mirai__channel_socket(int fd, mirai__channel **out)
     return status;
 }
 
-mirai_status mirai__channel_pair(mirai__channel **host, int *daemon_fd)
+mirai_status mirai__channel_ends(mirai__channel **host, const int *daemon_fd, int ends[2])
 {
     if (host == NULL || daemon_fd == NULL)
         return mirai__fail(MIRAI_E_INVALID, "nowhere to put the channel");
-    int ends[2];
     errno = EMFILE; /* should the fault point say so */
     if (mirai__fault() || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         return mirai__fail_errno(errno, "socket pair");
+    return MIRAI_OK;
+}
+
+mirai_status mirai__channel_pair(mirai__channel **host, int *daemon_fd)
+{
+    int ends[2];
+    MIRAI_TRY(mirai__channel_ends(host, daemon_fd, ends));
     mirai_status status = mirai__channel_socket(ends[0], host);
     if (status == MIRAI_OK)
         *daemon_fd = ends[1];
