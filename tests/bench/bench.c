@@ -182,6 +182,18 @@ mirai_status bench_register_same(void)
     return mirai_function_register("same", same, NULL);
 }
 
+static mirai_value *hold(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)args, (void)context;
+    while (!mirai_job_cancelled(job)) bench_pause_us(500);
+    return mirai_null();
+}
+
+mirai_status bench_register_hold(void)
+{
+    return mirai_function_register("hold", hold, NULL);
+}
+
 /* ---- work on large memory ---- */
 
 void bench_fill(void *memory, size_t size_bytes, uint64_t seed)

@@ -68,6 +68,8 @@ int64_t bench_number(mirai_task *task);
 int64_t bench_pid(mirai_pool *pool, size_t daemon);
 /* The function "same": gives its argument back. */
 mirai_status bench_register_same(void);
+/* The function "hold": runs until it is cancelled, and so keeps a daemon from its queue. */
+mirai_status bench_register_hold(void);
 
 /* ---- work on large memory ---- */
 

@@ -14,18 +14,10 @@ enum { RUN = 10000, FLIGHT = 2000, DAEMONS_MAX = 1000 };
 
 /* ---- functions of the daemon ---- */
 
-/* Until it is cancelled: keeps a daemon from its queue. */
-static mirai_value *hold(mirai_job *job, const mirai_value *args, void *context)
-{
-    (void)args, (void)context;
-    while (!mirai_job_cancelled(job)) bench_pause_us(500);
-    return mirai_null();
-}
-
 static mirai_status setup(void)
 {
     mirai_status status = bench_register_same();
-    return status == MIRAI_OK ? mirai_function_register("hold", hold, NULL) : status;
+    return status == MIRAI_OK ? bench_register_hold() : status;
 }
 
 /* ---- pools ---- */

@@ -20,19 +20,11 @@ static mirai_value *spin(mirai_job *job, const mirai_value *args, void *context)
     return mirai_int(length);
 }
 
-/* Until it is cancelled: keeps a daemon from its queue. */
-static mirai_value *hold(mirai_job *job, const mirai_value *args, void *context)
-{
-    (void)args, (void)context;
-    while (!mirai_job_cancelled(job)) bench_pause_us(500);
-    return mirai_null();
-}
-
 static mirai_status setup(void)
 {
     mirai_status status = bench_register_same();
     if (status == MIRAI_OK) status = mirai_function_register("spin", spin, NULL);
-    return status == MIRAI_OK ? mirai_function_register("hold", hold, NULL) : status;
+    return status == MIRAI_OK ? bench_register_hold() : status;
 }
 
 /* ---- rates ---- */

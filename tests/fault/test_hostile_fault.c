@@ -105,7 +105,7 @@ static void test_hostile__daemons_scribble_in_shared_memory_in_vain(void **state
     (void)state;
     static const char *const modes[] = {"ring_tail", "ring_head", "ring_back", "ring_scribble", "ring_bells"};
     const char *transport = getenv("MIRAI_TRANSPORT");
-    if (transport != NULL && strcmp(transport, "ring") != 0) skip();
+    if (transport != NULL && strcmp(transport, "ring") != 0) skip(); /* the others share no memory */
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) check_lies(modes[i]);
     pid_t left[8];
     assert_int_equal(story_descendants(getpid(), left, 8), 0);
@@ -262,7 +262,7 @@ static void test_hostile__silent_strangers_are_shown_out(void **state)
     (void)state;
     char url[300];
     mirai_pool *pool = story_open(1);
-    if (!find_listener(url, sizeof url)) {
+    if (!find_listener(url, sizeof url)) { /* as above */
         story_close(pool);
         skip();
     }

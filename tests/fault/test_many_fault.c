@@ -117,18 +117,6 @@ static void test_many__maps_without_memory(void **state)
     for (int kind = 0; kind < 4; kind++) map_without_memory(*state, kind);
 }
 
-static int open_two(void **state)
-{
-    *state = story_open(2);
-    return 0;
-}
-
-static int close_pool(void **state)
-{
-    story_close(*state);
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
     MIRAI_EXIT_IF(mirai_main(argc, argv, story_setup));
@@ -137,5 +125,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_many__queues_without_memory),
         cmocka_unit_test(test_many__maps_without_memory),
     };
-    return cmocka_run_group_tests(tests, open_two, close_pool);
+    return cmocka_run_group_tests(tests, story_open_two, story_close_state);
 }

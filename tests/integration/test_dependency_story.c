@@ -96,18 +96,6 @@ static mirai_status setup(void)
 
 /* ---- in the host ----------------------------------------------------------------------------- */
 
-static int open_two(void **state)
-{
-    *state = story_open(2);
-    return 0;
-}
-
-static int close_pool(void **state)
-{
-    story_close(*state);
-    return 0;
-}
-
 static mirai_value *argument(mirai_task *task)
 {
     mirai_value *value = mirai_task_argument(task);
@@ -442,5 +430,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_dependency__is_settled_by_closing),
         cmocka_unit_test(test_dependency__resolves_while_it_is_asked_for),
     };
-    return cmocka_run_group_tests(tests, open_two, close_pool);
+    return cmocka_run_group_tests(tests, story_open_two, story_close_state);
 }

@@ -10,18 +10,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static int open_two(void **state)
-{
-    *state = story_open(2);
-    return 0;
-}
-
-static int close_pool(void **state)
-{
-    story_close(*state);
-    return 0;
-}
-
 static int fd_of(mirai_pool *pool)
 {
     int fd = -1;
@@ -249,5 +237,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_event_loop__callbacks_may_submit),
         cmocka_unit_test(test_event_loop__callbacks_may_wait),
     };
-    return cmocka_run_group_tests(tests, open_two, close_pool);
+    return cmocka_run_group_tests(tests, story_open_two, story_close_state);
 }

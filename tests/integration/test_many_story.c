@@ -10,18 +10,6 @@
 
 enum { MANY = 200 };
 
-static int open_two(void **state)
-{
-    *state = story_open(2);
-    return 0;
-}
-
-static int close_pool(void **state)
-{
-    story_close(*state);
-    return 0;
-}
-
 static void release_all(mirai_task **tasks, size_t count)
 {
     for (size_t i = 0; i < count; i++) mirai_task_release(tasks[i]);
@@ -355,7 +343,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_many__waits_across_pools),
         cmocka_unit_test(test_many__is_interrupted),
     };
-    int failed = cmocka_run_group_tests(tests, open_two, close_pool);
+    int failed = cmocka_run_group_tests(tests, story_open_two, story_close_state);
     story_remove_files();
     return failed;
 }

@@ -2,7 +2,7 @@
  * Map over time: generators, in bounded memory; polling, cancels, interrupts and releases while it runs, and what becomes
  * of it when its pool closes.
  */
-#include "story.h"
+#include "story_map.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -11,18 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static int open_two(void **state)
-{
-    *state = story_open(2);
-    return 0;
-}
-
-static int close_pool(void **state)
-{
-    story_close(*state);
-    return 0;
-}
 
 /* ---- functions ------------------------------------------------------------------------------- */
 
@@ -61,55 +49,6 @@ static mirai_status setup(void)
 
 /* ---- helpers --------------------------------------------------------------------------------- */
 
-static mirai_value *range(int64_t count)
-{
-    mirai_value **items = calloc((size_t)count + 1, sizeof *items);
-    for (int64_t i = 0; i < count; i++) items[i] = mirai_int(i);
-    mirai_value *list = mirai_list(items, (size_t)count);
-    free(items);
-    return list;
-}
-
-static mirai_map *start(mirai_pool *pool, const char *function, mirai_value *elements,
-                        const mirai_map_options *options)
-{
-    mirai_map *map = NULL;
-    story_assert_ok(mirai_map_start(pool, &map, function, elements, options));
-    assert_non_null(map);
-    return map;
-}
-
-static mirai_value *collect(mirai_map *map)
-{
-    mirai_value *all = NULL;
-    story_assert_ok(mirai_map_collect(map, STORY_PATIENCE, &all));
-    assert_non_null(all);
-    mirai_map_release(map);
-    return all;
-}
-
-static uint32_t seed = 12345;
-
-static size_t any(size_t below)
-{
-    seed = seed * 1664525u + 1013904223u;
-    return (seed >> 8) % below;
-}
-
-static mirai_map_options any_options(void)
-{
-    mirai_map_options options = MIRAI_MAP_OPTIONS_INIT;
-    options.chunk = any(3) == 0 ? 0 : 1 + any(40);
-    options.window = any(3) == 0 ? 0 : 1 + any(6);
-    options.unordered = (int32_t)any(2);
-    return options;
-}
-
-static mirai_value *count_to(size_t index, void *user)
-{
-    return index < *(size_t *)user ? mirai_int((int64_t)index) : NULL;
-}
-
 static void read_echoes(mirai_map *map, size_t count, bool ordered)
 {
     for (size_t n = 0; n < count; n++) {
@@ -136,7 +75,7 @@ static void test_map__streams_do_not_depend_on_chunks(void **state)
             mirai_map_options map = MIRAI_MAP_OPTIONS_INIT;
             map.chunk = chunk;
             mirai_task_release(story_submit(pool, "draw", mirai_int(1))); /* other tasks have nothing to do with it */
-            mirai_value *all = collect(start(pool, "draw", range(60), &map));
+            mirai_value *all = story_collect(story_map(pool, "draw", story_range(60), &map));
             if (first[number] == NULL) first[number] = mirai_value_ref(all);
             assert_true(mirai_value_equal(all, first[number]));
             mirai_value_release(all);
@@ -155,7 +94,7 @@ static void test_map__daemon_dies_in_it(void **state)
 {
     mirai_map_options options = MIRAI_MAP_OPTIONS_INIT;
     for (options.chunk = 1; options.chunk < 9; options.chunk += 3) {
-        mirai_value *all = collect(start(*state, "deadly", range(100), &options));
+        mirai_value *all = story_collect(story_map(*state, "deadly", story_range(100), &options));
         size_t first = 40 / options.chunk * options.chunk;
         for (size_t i = 0; i < 100; i++) {
             const mirai_value *one = mirai_value_item(all, i);
@@ -180,12 +119,12 @@ static mirai_value *fail_at(size_t index, void *user)
 static void test_map__source_fails(void **state)
 {
     for (size_t end = 0; end < 90; end += 29) {
-        mirai_map_options options = any_options();
+        mirai_map_options options = story_map_options();
         options.over = MIRAI_MAP_GENERATOR, options.source = fail_at, options.user = &end;
         mirai_value *value = NULL;
         char text[64];
         (void)snprintf(text, sizeof text, "the source failed at element %zu: the well is dry", end);
-        mirai_map *map = start(*state, "echo", NULL, &options);
+        mirai_map *map = story_map(*state, "echo", NULL, &options);
         read_echoes(map, end, !options.unordered);
         for (int i = 0; i < 2; i++) {
             assert_int_equal(mirai_map_next(map, NULL, &value, STORY_PATIENCE), MIRAI_E_USER);
@@ -201,8 +140,8 @@ static void test_map__million_in_bounded_memory(void **state)
 {
     size_t count = story_in_valgrind() ? 5000 : 1000000, far = 0;
     mirai_map_options options = MIRAI_MAP_OPTIONS_INIT;
-    options.over = MIRAI_MAP_GENERATOR, options.source = count_to, options.user = &count;
-    mirai_map *map = start(*state, "echo", NULL, &options);
+    options.over = MIRAI_MAP_GENERATOR, options.source = story_count_to, options.user = &count;
+    mirai_map *map = story_map(*state, "echo", NULL, &options);
     int64_t before = 0;
     for (size_t i = 0; i < count; i++) {
         mirai_value *value = NULL;
@@ -228,9 +167,9 @@ static void test_map__chunks_larger_than_all_there_is(void **state)
 {
     size_t count = 10;
     mirai_map_options options = MIRAI_MAP_OPTIONS_INIT;
-    options.over = MIRAI_MAP_GENERATOR, options.source = count_to, options.user = &count;
+    options.over = MIRAI_MAP_GENERATOR, options.source = story_count_to, options.user = &count;
     for (options.chunk = 11; options.chunk != 0; options.chunk = options.chunk == 11 ? SIZE_MAX : 0) {
-        mirai_value *all = collect(start(*state, "echo", NULL, &options));
+        mirai_value *all = story_collect(story_map(*state, "echo", NULL, &options));
         assert_int_equal(mirai_value_count(all), 10);
         mirai_value_release(all);
     }
@@ -240,12 +179,12 @@ static void test_map__chunks_larger_than_all_there_is(void **state)
 static void test_map__collects_nothing_once_all_is_read(void **state)
 {
     mirai_map_options options = MIRAI_MAP_OPTIONS_INIT;
-    options.over = MIRAI_MAP_GENERATOR, options.source = count_to, options.chunk = options.window = 1;
+    options.over = MIRAI_MAP_GENERATOR, options.source = story_count_to, options.chunk = options.window = 1;
     for (size_t count = 0; count < 3; count++) {
         options.user = &count;
-        mirai_map *map = start(*state, "echo", NULL, &options);
+        mirai_map *map = story_map(*state, "echo", NULL, &options);
         read_echoes(map, count, true);
-        mirai_value *all = collect(map);
+        mirai_value *all = story_collect(map);
         assert_int_equal(mirai_value_type(all), MIRAI_TYPE_LIST);
         assert_int_equal(mirai_value_count(all), 0);
         mirai_value_release(all);
@@ -277,10 +216,10 @@ static void test_map__source_may_not_read_its_map(void **state)
     mirai_map_options options = MIRAI_MAP_OPTIONS_INIT;
     options.over = MIRAI_MAP_GENERATOR, options.source = read_its_own_map, options.user = &meddler;
     options.chunk = 1, options.window = 2;
-    mirai_map *map = start(*state, "echo", NULL, &options);
+    mirai_map *map = story_map(*state, "echo", NULL, &options);
     meddler.map = map;
     read_echoes(map, 10, true);
-    mirai_value *all = collect(map);
+    mirai_value *all = story_collect(map);
     assert_int_equal(mirai_value_count(all), 10);
     assert_true(meddler.tries > 0);
     mirai_value_release(all);
@@ -298,7 +237,7 @@ static void test_map__failure_does_not_wait_for_others(void **state)
     mirai_map_options options = MIRAI_MAP_OPTIONS_INIT;
     options.over = MIRAI_MAP_GENERATOR, options.source = give_reference, options.user = &options;
     options.unordered = 1, options.chunk = 1, options.window = 2;
-    mirai_map *map = start(*state, "hold_one", NULL, &options);
+    mirai_map *map = story_map(*state, "hold_one", NULL, &options);
     for (size_t i = 0; i < 4; i++) {
         size_t index = SIZE_MAX;
         mirai_value *value = NULL;
@@ -319,7 +258,7 @@ static void test_map__flattens_no_more_rows_than_there_can_be(void **state)
     options.flatten = 1;
     mirai_value *items[3], *all = NULL;
     for (int i = 0; i < 3; i++) items[i] = mirai_array(MIRAI_DTYPE_INT8, 2, shape, NULL);
-    mirai_map *map = start(*state, "echo", mirai_list(items, 3), &options);
+    mirai_map *map = story_map(*state, "echo", mirai_list(items, 3), &options);
     assert_int_equal(mirai_map_collect(map, STORY_PATIENCE, &all), MIRAI_E_TYPE);
     mirai_map_release(map);
 }
@@ -331,7 +270,7 @@ static void test_map__polls_and_goes_on(void **state)
     mirai_map_options options = MIRAI_MAP_OPTIONS_INIT;
     for (int round = 0; round < 3; round++) {
         options.chunk = (size_t)round;
-        mirai_map *map = start(*state, "nap", range(12), &options);
+        mirai_map *map = story_map(*state, "nap", story_range(12), &options);
         mirai_value *all = NULL;
         mirai_status status;
         size_t tries = 0;
@@ -342,7 +281,7 @@ static void test_map__polls_and_goes_on(void **state)
         mirai_value_release(all);
         mirai_map_release(map);
 
-        map = start(*state, "nap", range(12), &options);
+        map = story_map(*state, "nap", story_range(12), &options);
         for (size_t read = 0; read < 12;) {
             status = mirai_map_next(map, NULL, &all, 0);
             if (status == MIRAI_OK) mirai_value_release(all), read++;
@@ -363,7 +302,7 @@ static void map_in_callback(mirai_task *task, void *user)
     inner *inner = user;
     mirai_value *value = NULL;
     (void)task;
-    inner->started = mirai_map_start(inner->pool, &inner->map, "obey", range(50), NULL);
+    inner->started = mirai_map_start(inner->pool, &inner->map, "obey", story_range(50), NULL);
     inner->polled = inner->started == MIRAI_OK ? mirai_map_next(inner->map, NULL, &value, 0) : MIRAI_E_STATE;
 }
 
@@ -404,7 +343,7 @@ static void test_map__is_cancelled_by_another_thread(void **state)
         options.chunk = chunk;
         mirai_value *tens[2000];
         for (size_t i = 0; i < 2000; i++) tens[i] = mirai_int(2);
-        mirai_map *map = start(*state, "nap", mirai_list(tens, 2000), &options);
+        mirai_map *map = story_map(*state, "nap", mirai_list(tens, 2000), &options);
         pthread_t thread;
         assert_int_equal(pthread_create(&thread, NULL, cancel_soon, map), 0);
         mirai_value *all = NULL;
@@ -425,8 +364,8 @@ static void test_map__is_cancelled_by_another_thread(void **state)
 static void test_map__released_while_it_runs(void **state)
 {
     for (int round = 0; round < 20; round++) {
-        mirai_map_options options = any_options();
-        mirai_map *map = start(*state, "echo", range(500), &options);
+        mirai_map_options options = story_map_options();
+        mirai_map *map = story_map(*state, "echo", story_range(500), &options);
         mirai_value *value = NULL;
         for (int i = 0; i < round; i++) {
             story_assert_ok(mirai_map_next(map, NULL, &value, STORY_PATIENCE));
@@ -443,7 +382,7 @@ static void test_map__outlasted_by_nothing_when_the_pool_closes(void **state)
     mirai_pool *pool = story_open(1);
     mirai_map_options options = MIRAI_MAP_OPTIONS_INIT;
     options.window = 2;
-    mirai_map *map = start(pool, "obey", range(10), &options);
+    mirai_map *map = story_map(pool, "obey", story_range(10), &options);
     story_close(pool);
     for (size_t i = 0; i < 10; i++) {
         mirai_value *value = NULL;
@@ -463,8 +402,8 @@ static void test_map__in_a_pool_with_a_budget(void **state)
         pool_options.max_tasks = round % 2 == 0 ? 1 + round : 0;
         pool_options.max_bytes = round % 2 == 0 ? 0 : 100;
         mirai_pool *pool = story_open_with(2, &pool_options);
-        mirai_map_options options = any_options();
-        mirai_value *all = collect(start(pool, "echo", range(300), &options));
+        mirai_map_options options = story_map_options();
+        mirai_value *all = story_collect(story_map(pool, "echo", story_range(300), &options));
         for (size_t i = 0; i < 300; i++) assert_int_equal(mirai_value_int_or(mirai_value_item(all, i), -1), i);
         mirai_value_release(all);
 
@@ -475,16 +414,16 @@ static void test_map__in_a_pool_with_a_budget(void **state)
                                                   mirai_list_of(mirai_string(long_enough), MIRAI_END), NULL) == MIRAI_OK)
             count++;
         assert_true(count < 8);
-        mirai_map *map = start(pool, "echo", range(20), &options), *second = start(pool, "echo", range(20), &options);
+        mirai_map *map = story_map(pool, "echo", story_range(20), &options), *second = story_map(pool, "echo", story_range(20), &options);
         assert_int_equal(mirai_map_next(map, NULL, &all, 0), MIRAI_E_TIMEDOUT);
         assert_int_equal(mirai_map_collect(map, 20, &all), MIRAI_E_TIMEDOUT);
         mirai_pool_interrupt(pool);
         assert_int_equal(mirai_map_next(map, NULL, &all, STORY_PATIENCE), MIRAI_E_INTERRUPTED);
         story_assert_ok(mirai_cancel(others, count, NULL));
-        all = collect(map);
+        all = story_collect(map);
         assert_int_equal(mirai_value_count(all), 20);
         mirai_value_release(all);
-        all = collect(second);
+        all = story_collect(second);
         assert_int_equal(mirai_value_int_or(mirai_value_item(all, 19), -1), 19);
         mirai_value_release(all);
         for (size_t i = 0; i < count; i++) mirai_task_release(others[i]);
@@ -494,7 +433,7 @@ static void test_map__in_a_pool_with_a_budget(void **state)
 
 static void test_map__is_interrupted(void **state)
 {
-    mirai_map *map = start(*state, "obey", range(3), NULL);
+    mirai_map *map = story_map(*state, "obey", story_range(3), NULL);
     mirai_value *value = NULL;
     mirai_pool_interrupt(*state);
     assert_int_equal(mirai_map_next(map, NULL, &value, STORY_PATIENCE), MIRAI_E_INTERRUPTED);
@@ -573,7 +512,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_map__is_interrupted),
         cmocka_unit_test(test_map__shows_lines_or_a_bar_on_stderr),
     };
-    int failed = cmocka_run_group_tests(tests, open_two, close_pool);
+    int failed = cmocka_run_group_tests(tests, story_open_two, story_close_state);
     story_remove_files();
     return failed;
 }

@@ -171,18 +171,6 @@ static void test_map__with_retries_of_what_fails(void **state)
     mirai_map_release(map);
 }
 
-static int open_two(void **state)
-{
-    *state = story_open(2);
-    return 0;
-}
-
-static int close_pool(void **state)
-{
-    story_close(*state);
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
     if (mirai_main(argc, argv, setup) != MIRAI_OK) return 1;
@@ -192,7 +180,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_map__in_a_pool_without_daemons),
         cmocka_unit_test(test_map__with_retries_of_what_fails),
     };
-    int failed = cmocka_run_group_tests(tests, open_two, close_pool);
+    int failed = cmocka_run_group_tests(tests, story_open_two, story_close_state);
     story_remove_files();
     return failed;
 }

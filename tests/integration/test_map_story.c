@@ -2,7 +2,7 @@
  * Map: whatever the chunks, the window and the order, it gives what a loop would; an element that fails harms no other;
  * lost daemons, sources that fail, cancels and time-outs lose nothing else.
  */
-#include "story.h"
+#include "story_map.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -11,18 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static int open_two(void **state)
-{
-    *state = story_open(2);
-    return 0;
-}
-
-static int close_pool(void **state)
-{
-    story_close(*state);
-    return 0;
-}
 
 /* ---- functions ------------------------------------------------------------------------------- */
 
@@ -122,33 +110,6 @@ static mirai_status setup(void)
 
 /* ---- helpers --------------------------------------------------------------------------------- */
 
-static mirai_value *range(int64_t count)
-{
-    mirai_value **items = calloc((size_t)count + 1, sizeof *items);
-    for (int64_t i = 0; i < count; i++) items[i] = mirai_int(i);
-    mirai_value *list = mirai_list(items, (size_t)count);
-    free(items);
-    return list;
-}
-
-static mirai_map *start(mirai_pool *pool, const char *function, mirai_value *elements,
-                        const mirai_map_options *options)
-{
-    mirai_map *map = NULL;
-    story_assert_ok(mirai_map_start(pool, &map, function, elements, options));
-    assert_non_null(map);
-    return map;
-}
-
-static mirai_value *collect(mirai_map *map)
-{
-    mirai_value *all = NULL;
-    story_assert_ok(mirai_map_collect(map, STORY_PATIENCE, &all));
-    assert_non_null(all);
-    mirai_map_release(map);
-    return all;
-}
-
 static void assert_square(const mirai_value *value, int64_t n)
 {
     char text[64];
@@ -165,20 +126,7 @@ static void assert_square(const mirai_value *value, int64_t n)
     assert_int_equal(mirai_value_int_or(mirai_value_get(value, "element"), -1), n);
 }
 
-static uint32_t seed = 12345;
-
-static size_t any(size_t below)
-{
-    seed = seed * 1664525u + 1013904223u;
-    return (seed >> 8) % below;
-}
-
 /* ---- bad arguments --------------------------------------------------------------------------- */
-
-static mirai_value *count_to(size_t index, void *user)
-{
-    return index < *(size_t *)user ? mirai_int((int64_t)index) : NULL;
-}
 
 static mirai_status try_start(mirai_pool *pool, const char *function, mirai_value *elements, mirai_map_options options)
 {
@@ -199,52 +147,52 @@ static void test_map__refuses_bad_arguments(void **state)
     mirai_value *value = NULL;
     size_t three = 3;
     mirai_map_options options = MIRAI_MAP_OPTIONS_INIT, bad;
-    assert_int_equal(mirai_map_start(NULL, &map, "square", range(1), NULL), MIRAI_E_INVALID);
-    assert_int_equal(mirai_map_start(*state, NULL, "square", range(1), NULL), MIRAI_E_INVALID);
-    assert_int_equal(try_start(*state, NULL, range(1), options), MIRAI_E_INVALID);
-    assert_int_equal(try_start(*state, "", range(1), options), MIRAI_E_INVALID);
+    assert_int_equal(mirai_map_start(NULL, &map, "square", story_range(1), NULL), MIRAI_E_INVALID);
+    assert_int_equal(mirai_map_start(*state, NULL, "square", story_range(1), NULL), MIRAI_E_INVALID);
+    assert_int_equal(try_start(*state, NULL, story_range(1), options), MIRAI_E_INVALID);
+    assert_int_equal(try_start(*state, "", story_range(1), options), MIRAI_E_INVALID);
     assert_int_equal(try_start(*state, "square", NULL, options), MIRAI_E_INVALID);
     assert_int_equal(try_start(*state, "square", mirai_string("\xff"), options), MIRAI_E_INVALID);
     assert_non_null(strstr(mirai_error_detail(), "UTF-8")); /* what the builder said is kept */
     assert_int_equal(try_start(*state, "square", mirai_int(1), options), MIRAI_E_TYPE);
     bad = options, bad.over = 4;
-    assert_int_equal(try_start(*state, "square", range(1), bad), MIRAI_E_INVALID);
+    assert_int_equal(try_start(*state, "square", story_range(1), bad), MIRAI_E_INVALID);
     bad = options, bad.over = -1;
-    assert_int_equal(try_start(*state, "square", range(1), bad), MIRAI_E_INVALID);
-    bad = options, bad.reserved = 1, bad.constants = range(2);
-    assert_int_equal(try_start(*state, "square", range(1), bad), MIRAI_E_INVALID);
-    bad = options, bad.over = MIRAI_MAP_ROWS, bad.constants = range(2);
-    assert_int_equal(try_start(*state, "square", range(1), bad), MIRAI_E_TYPE);
+    assert_int_equal(try_start(*state, "square", story_range(1), bad), MIRAI_E_INVALID);
+    bad = options, bad.reserved = 1, bad.constants = story_range(2);
+    assert_int_equal(try_start(*state, "square", story_range(1), bad), MIRAI_E_INVALID);
+    bad = options, bad.over = MIRAI_MAP_ROWS, bad.constants = story_range(2);
+    assert_int_equal(try_start(*state, "square", story_range(1), bad), MIRAI_E_TYPE);
     assert_int_equal(try_start(*state, "square", mirai_array(MIRAI_DTYPE_INT8, 0, NULL, NULL),
                                (mirai_map_options){.struct_size = sizeof options, .over = MIRAI_MAP_ROWS}),
                      MIRAI_E_TYPE);
     bad = options, bad.over = MIRAI_MAP_GENERATOR;
     assert_int_equal(try_start(*state, "square", NULL, bad), MIRAI_E_INVALID);
-    bad.source = count_to, bad.user = &three;
-    assert_int_equal(try_start(*state, "square", range(1), bad), MIRAI_E_INVALID);
+    bad.source = story_count_to, bad.user = &three;
+    assert_int_equal(try_start(*state, "square", story_range(1), bad), MIRAI_E_INVALID);
     bad.over = 0;
-    assert_int_equal(try_start(*state, "square", range(1), bad), MIRAI_E_INVALID);
+    assert_int_equal(try_start(*state, "square", story_range(1), bad), MIRAI_E_INVALID);
     mirai_submit_options submit = MIRAI_SUBMIT_OPTIONS_INIT;
     submit.on_resolved = on_resolved;
     bad = options, bad.submit = &submit;
-    assert_int_equal(try_start(*state, "square", range(1), bad), MIRAI_E_INVALID);
+    assert_int_equal(try_start(*state, "square", story_range(1), bad), MIRAI_E_INVALID);
     submit = (mirai_submit_options)MIRAI_SUBMIT_OPTIONS_INIT;
     submit.tag = "nobody has this tag";
-    assert_int_equal(try_start(*state, "square", range(1), bad), MIRAI_E_INFEASIBLE);
+    assert_int_equal(try_start(*state, "square", story_range(1), bad), MIRAI_E_INFEASIBLE);
     struct {
         mirai_map_options known;
         int64_t newer;
-    } longer = {.known = {.struct_size = sizeof longer, .constants = range(2)}, .newer = 1};
-    assert_int_equal(mirai_map_start(*state, &map, "square", range(1), &longer.known), MIRAI_E_INVALID);
+    } longer = {.known = {.struct_size = sizeof longer, .constants = story_range(2)}, .newer = 1};
+    assert_int_equal(mirai_map_start(*state, &map, "square", story_range(1), &longer.known), MIRAI_E_INVALID);
     bad = options, bad.struct_size = 3;
-    assert_int_equal(try_start(*state, "square", range(1), bad), MIRAI_E_INVALID);
+    assert_int_equal(try_start(*state, "square", story_range(1), bad), MIRAI_E_INVALID);
 
     assert_int_equal(mirai_map_next(NULL, NULL, &value, 0), MIRAI_E_INVALID);
     assert_int_equal(mirai_map_collect(NULL, 0, &value), MIRAI_E_INVALID);
     assert_int_equal(mirai_map_counts(NULL, NULL, NULL), MIRAI_E_INVALID);
     assert_int_equal(mirai_map_cancel(NULL), MIRAI_E_INVALID);
     mirai_map_release(NULL);
-    map = start(*state, "square", range(1), NULL);
+    map = story_map(*state, "square", story_range(1), NULL);
     assert_int_equal(mirai_map_next(map, NULL, NULL, 0), MIRAI_E_INVALID);
     assert_int_equal(mirai_map_collect(map, 0, NULL), MIRAI_E_INVALID);
     story_assert_ok(mirai_map_counts(map, NULL, NULL));
@@ -255,11 +203,11 @@ static void test_map__refuses_bad_arguments(void **state)
 
 static void test_map__over_nothing(void **state)
 {
-    mirai_value *value = NULL, *empty[] = {range(0), mirai_dict(NULL, NULL, 0)};
+    mirai_value *value = NULL, *empty[] = {story_range(0), mirai_dict(NULL, NULL, 0)};
     for (size_t i = 0; i < 2; i++) {
-        mirai_map *map = start(*state, "square", mirai_value_ref(empty[i]), NULL);
+        mirai_map *map = story_map(*state, "square", mirai_value_ref(empty[i]), NULL);
         assert_int_equal(mirai_map_next(map, NULL, &value, 0), MIRAI_E_CLOSED);
-        value = collect(map);
+        value = story_collect(map);
         assert_true(mirai_value_equal(value, empty[i]));
         mirai_value_release(value);
         mirai_value_release(empty[i]);
@@ -271,7 +219,7 @@ static void test_map__over_a_dict(void **state)
     for (size_t chunk = 0; chunk < 4; chunk++) {
         mirai_map_options options = MIRAI_MAP_OPTIONS_INIT;
         options.chunk = chunk;
-        mirai_value *all = collect(start(*state, "square",
+        mirai_value *all = story_collect(story_map(*state, "square",
                                          mirai_dict_of("two", mirai_int(2), "five", mirai_int(5), "nine",
                                                        mirai_int(9), MIRAI_END),
                                          &options));
@@ -300,7 +248,7 @@ static void test_map__over_rows(void **state)
         mirai_map_options options = MIRAI_MAP_OPTIONS_INIT;
         options.over = MIRAI_MAP_ROWS;
         options.chunk = chunk;
-        mirai_value *all = collect(start(*state, "sum", numbers(40, 3), &options));
+        mirai_value *all = story_collect(story_map(*state, "sum", numbers(40, 3), &options));
         assert_int_equal(mirai_value_count(all), 40);
         for (int64_t i = 0; i < 40; i++)
             assert_true(mirai_value_float_or(mirai_value_item(all, (size_t)i), 0) == 9 * (double)i + 4.5);
@@ -312,7 +260,7 @@ static void test_map__over_rows(void **state)
         mirai_value *view = mirai_array_buffer(MIRAI_DTYPE_FLOAT64, 2, shape, strides, 3 * sizeof(double),
                                                mirai_buffer_ref(mirai_value_buffer(whole)));
         mirai_value_release(whole);
-        all = collect(start(*state, "sum", view, &options));
+        all = story_collect(story_map(*state, "sum", view, &options));
         assert_true(mirai_value_float_or(mirai_value_item(all, 0), 0) == 4 * 780 + 40 * 3.5);
         assert_true(mirai_value_float_or(mirai_value_item(all, 1), 0) == 4 * 780 + 40 * 1.5);
         mirai_value_release(all);
@@ -324,7 +272,7 @@ static void test_map__over_numbers(void **state)
     mirai_map_options options = MIRAI_MAP_OPTIONS_INIT;
     options.over = MIRAI_MAP_ROWS;
     options.flatten = 1;
-    mirai_value *all = collect(start(*state, "half", numbers(100000, 1), &options));
+    mirai_value *all = story_collect(story_map(*state, "half", numbers(100000, 1), &options));
     assert_int_equal(mirai_value_dtype(all), MIRAI_DTYPE_FLOAT64);
     assert_int_equal(mirai_value_rank(all), 1);
     assert_int_equal(mirai_value_count(all), 100000);
@@ -345,7 +293,7 @@ static void test_map__over_numbers(void **state)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         for (options.chunk = 1; options.chunk < 4; options.chunk++) {
             mirai_value *array = mirai_array(kinds[i].dtype, 1, &kinds[i].count, bytes);
-            all = collect(start(*state, "echo", mirai_value_ref(array), &options));
+            all = story_collect(story_map(*state, "echo", mirai_value_ref(array), &options));
             for (size_t n = 0; n < (size_t)kinds[i].count; n++) {
                 const mirai_value *one = mirai_value_item(all, n);
                 assert_int_equal(mirai_value_type(one), kinds[i].type);
@@ -364,7 +312,7 @@ static void test_map__with_constants(void **state)
         mirai_map_options options = MIRAI_MAP_OPTIONS_INIT;
         options.chunk = chunk;
         options.constants = mirai_dict_of("add", mirai_int(1000), MIRAI_END);
-        mirai_value *all = collect(start(*state, "shift", range(50), &options));
+        mirai_value *all = story_collect(story_map(*state, "shift", story_range(50), &options));
         for (size_t i = 0; i < 50; i++)
             assert_int_equal(mirai_value_int_or(mirai_value_item(all, i), -1), 1000 + i);
         mirai_value_release(all);
@@ -372,15 +320,6 @@ static void test_map__with_constants(void **state)
 }
 
 /* ---- as a loop would ------------------------------------------------------------------------- */
-
-static mirai_map_options any_options(void)
-{
-    mirai_map_options options = MIRAI_MAP_OPTIONS_INIT;
-    options.chunk = any(3) == 0 ? 0 : 1 + any(40);
-    options.window = any(3) == 0 ? 0 : 1 + any(6);
-    options.unordered = (int32_t)any(2);
-    return options;
-}
 
 static void read_all(mirai_map *map, size_t count, bool ordered, size_t most)
 {
@@ -402,18 +341,18 @@ static void read_all(mirai_map *map, size_t count, bool ordered, size_t most)
 static void test_map__is_a_loop(void **state)
 {
     for (int round = 0; round < (story_in_valgrind() ? 10 : 120); round++) {
-        mirai_map_options options = any_options();
-        size_t count = any(400), done = 0, total = 0;
-        bool generate = any(3) == 0;
-        if (generate) options.over = MIRAI_MAP_GENERATOR, options.source = count_to, options.user = &count;
-        mirai_map *map = start(*state, "square", generate ? NULL : range((int64_t)count), &options);
-        if (any(2) == 0) {
+        mirai_map_options options = story_map_options();
+        size_t count = story_any(400), done = 0, total = 0;
+        bool generate = story_any(3) == 0;
+        if (generate) options.over = MIRAI_MAP_GENERATOR, options.source = story_count_to, options.user = &count;
+        mirai_map *map = story_map(*state, "square", generate ? NULL : story_range((int64_t)count), &options);
+        if (story_any(2) == 0) {
             mirai_value *value = NULL;
             read_all(map, count, !options.unordered, count);
             assert_int_equal(mirai_map_next(map, NULL, &value, STORY_PATIENCE), MIRAI_E_CLOSED);
             assert_int_equal(mirai_map_next(map, NULL, &value, 0), MIRAI_E_CLOSED);
         } else {
-            size_t before = options.unordered ? 0 : any(count + 1);
+            size_t before = options.unordered ? 0 : story_any(count + 1);
             read_all(map, count, true, before); /* some by one, the rest at once */
             mirai_value *all = NULL;
             story_assert_ok(mirai_map_collect(map, STORY_PATIENCE, &all));
@@ -432,9 +371,9 @@ static void test_map__results_of_all_kinds(void **state)
 {
     mirai_map_options whole = MIRAI_MAP_OPTIONS_INIT, single = MIRAI_MAP_OPTIONS_INIT;
     single.chunk = 1;
-    mirai_value *expected = collect(start(*state, "vary", range(100), &single));
+    mirai_value *expected = story_collect(story_map(*state, "vary", story_range(100), &single));
     for (whole.chunk = 2; whole.chunk < 60; whole.chunk = whole.chunk * 2 + 1) {
-        mirai_value *all = collect(start(*state, "vary", range(100), &whole));
+        mirai_value *all = story_collect(story_map(*state, "vary", story_range(100), &whole));
         assert_true(mirai_value_equal(all, expected));
         mirai_value_release(all);
     }
@@ -445,7 +384,7 @@ static void test_map__deep_results_harm_no_other(void **state)
 {
     mirai_map_options options = MIRAI_MAP_OPTIONS_INIT;
     options.chunk = 4;
-    mirai_value *all = collect(start(*state, "deep",
+    mirai_value *all = story_collect(story_map(*state, "deep",
                                      mirai_list_of(mirai_int(1), mirai_int(200), mirai_int(600), mirai_int(101),
                                                    MIRAI_END),
                                      &options));
@@ -467,7 +406,7 @@ static void test_map__stops_on_the_first_error(void **state)
         options.window = 1; /* so that the first in order of elements is the first in order of completion */
         mirai_value *all = NULL;
         size_t done = 0, total = 0;
-        mirai_map *map = start(*state, "square", range(2000), &options);
+        mirai_map *map = story_map(*state, "square", story_range(2000), &options);
         assert_int_equal(mirai_map_collect(map, STORY_PATIENCE, &all), MIRAI_E_USER);
         assert_string_equal(mirai_error_detail(), "element 5: no square of 5");
         assert_null(all);
@@ -495,35 +434,35 @@ static void test_map__flattens(void **state)
     mirai_map_options options = MIRAI_MAP_OPTIONS_INIT;
     options.flatten = 1;
     for (options.chunk = 1; options.chunk < 9; options.chunk += 3) {
-        mirai_value *all = collect(start(*state, "lists", range(9), &options));
+        mirai_value *all = story_collect(story_map(*state, "lists", story_range(9), &options));
         assert_int_equal(mirai_value_type(all), MIRAI_TYPE_LIST);
         assert_int_equal(mirai_value_count(all), 36);
         assert_int_equal(mirai_value_int_or(mirai_value_item(all, 35), 0), 807);
         mirai_value_release(all);
-        all = collect(start(*state, "arrays", range(9), &options));
+        all = story_collect(story_map(*state, "arrays", story_range(9), &options));
         assert_int_equal(mirai_value_dtype(all), MIRAI_DTYPE_INT64);
         assert_int_equal(mirai_value_count(all), 36);
         assert_int_equal(((const int64_t *)mirai_value_data(all))[35], 807);
         mirai_value_release(all);
-        all = collect(start(*state, "echo", range(9), &options));
+        all = story_collect(story_map(*state, "echo", story_range(9), &options));
         assert_int_equal(mirai_value_dtype(all), MIRAI_DTYPE_INT64);
         assert_int_equal(((const int64_t *)mirai_value_data(all))[8], 8);
         mirai_value_release(all);
         mirai_value *words = mirai_list_of(mirai_string("a"), mirai_string("b"), MIRAI_END);
-        all = collect(start(*state, "echo", mirai_value_ref(words), &options));
+        all = story_collect(story_map(*state, "echo", mirai_value_ref(words), &options));
         assert_true(mirai_value_equal(all, words)); /* what cannot be joined is the list that it is */
         mirai_value_release(all);
         mirai_value_release(words);
 
-        mirai_map *map = start(*state, "vary", range(9), &options);
+        mirai_map *map = story_map(*state, "vary", story_range(9), &options);
         assert_int_equal(mirai_map_collect(map, STORY_PATIENCE, &all), MIRAI_E_TYPE);
         mirai_map_release(map);
-        map = start(*state, "square", range(9), &options);
+        map = story_map(*state, "square", story_range(9), &options);
         assert_int_equal(mirai_map_collect(map, STORY_PATIENCE, &all), MIRAI_E_USER);
         assert_non_null(strstr(mirai_error_detail(), "element 5: no square of 5"));
         mirai_map_release(map);
     }
-    mirai_value *none = collect(start(*state, "echo", range(0), &options));
+    mirai_value *none = story_collect(story_map(*state, "echo", story_range(0), &options));
     assert_int_equal(mirai_value_type(none), MIRAI_TYPE_LIST);
     mirai_value_release(none);
 }
@@ -533,7 +472,7 @@ static void test_map__of_an_unknown_function(void **state)
     for (size_t chunk = 1; chunk < 4; chunk++) {
         mirai_map_options options = MIRAI_MAP_OPTIONS_INIT;
         options.chunk = chunk;
-        mirai_value *all = collect(start(*state, "sqare", range(5), &options));
+        mirai_value *all = story_collect(story_map(*state, "sqare", story_range(5), &options));
         for (size_t i = 0; i < 5; i++) {
             assert_int_equal(mirai_value_error_code(mirai_value_item(all, i)), MIRAI_E_FUNCTION);
             assert_string_equal(story_field(mirai_value_item(all, i), "function"), "sqare");
@@ -553,7 +492,7 @@ static void test_map__daemons_are_killed_while_it_runs(void **state)
     mirai_map_options options = MIRAI_MAP_OPTIONS_INIT;
     options.submit = &submit;
     options.chunk = 5;
-    mirai_map *map = start(pool, "square", range(3000), &options);
+    mirai_map *map = story_map(pool, "square", story_range(3000), &options);
     for (int64_t i = 0; i < 3000; i++) {
         mirai_value *value = NULL;
         if (i % 1000 == 500) {
@@ -586,7 +525,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_map__of_an_unknown_function),
         cmocka_unit_test(test_map__daemons_are_killed_while_it_runs),
     };
-    int failed = cmocka_run_group_tests(tests, open_two, close_pool);
+    int failed = cmocka_run_group_tests(tests, story_open_two, story_close_state);
     story_remove_files();
     return failed;
 }

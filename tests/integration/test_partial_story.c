@@ -409,12 +409,6 @@ static void test_partial__closing_delivers(void **state)
     mirai_task_release(task);
 }
 
-static int open_two(void **state)
-{
-    *state = story_open(2);
-    return 0;
-}
-
 static int close_pool(void **state)
 {
     story_close(*state);
@@ -441,5 +435,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_partial__progress_is_called_back),
         cmocka_unit_test(test_partial__closing_delivers),
     };
-    return cmocka_run_group_tests(tests, open_two, close_pool);
+    return cmocka_run_group_tests(tests, story_open_two, close_pool);
 }

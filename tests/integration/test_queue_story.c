@@ -11,18 +11,6 @@
 
 enum { THREADS = 4 };
 
-static int open_two(void **state)
-{
-    *state = story_open(2);
-    return 0;
-}
-
-static int close_pool(void **state)
-{
-    story_close(*state);
-    return 0;
-}
-
 static mirai_queue *new_queue(void)
 {
     mirai_queue *queue = NULL;
@@ -336,7 +324,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_queue__beside_other_drivers),
         cmocka_unit_test(test_queue__is_interrupted),
     };
-    int failed = cmocka_run_group_tests(tests, open_two, close_pool);
+    int failed = cmocka_run_group_tests(tests, story_open_two, story_close_state);
     story_remove_files();
     return failed;
 }

@@ -13,18 +13,6 @@
 
 enum { MEBI = 1024 * 1024 };
 
-static int open_two(void **state)
-{
-    *state = story_open(2);
-    return 0;
-}
-
-static int close_pool(void **state)
-{
-    story_close(*state);
-    return 0;
-}
-
 /* ---- bad arguments --------------------------------------------------------------------------- */
 
 static void test_task__refuses_bad_arguments(void **state)
@@ -485,5 +473,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_task__wakes_a_waiter_when_another_thread_cancels),
         cmocka_unit_test(test_task__is_submitted_from_eight_threads),
     };
-    return cmocka_run_group_tests(tests, open_two, close_pool);
+    return cmocka_run_group_tests(tests, story_open_two, story_close_state);
 }

@@ -35,6 +35,18 @@ void story_close(mirai_pool *pool)
     story_assert_ok(mirai_pool_close(pool, MIRAI_CANCEL, 0));
 }
 
+int story_open_two(void **state)
+{
+    *state = story_open(2);
+    return 0;
+}
+
+int story_close_state(void **state)
+{
+    story_close(*state);
+    return 0;
+}
+
 mirai_task *story_submit_with(mirai_pool *pool, const char *function, mirai_value *args,
                               const mirai_submit_options *options)
 {

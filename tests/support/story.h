@@ -39,6 +39,8 @@ const char *story_program(void);
 mirai_pool *story_open(int32_t daemons);
 mirai_pool *story_open_with(int32_t daemons, const mirai_pool_options *options);
 void story_close(mirai_pool *pool); /* by MIRAI_CANCEL */
+int story_open_two(void **state);    /* set-up of cases that share a pool of two daemons */
+int story_close_state(void **state); /* and its end */
 mirai_task *story_submit(mirai_pool *pool, const char *function, mirai_value *args);
 mirai_task *story_submit_with(mirai_pool *pool, const char *function, mirai_value *args,
                               const mirai_submit_options *options);
