@@ -1,8 +1,8 @@
 /*
- * control: the thread that receives. It hands jobs to the main thread, cancels them, answers pings,
- * and when the host is gone it kills this process's group, whatever the main thread is doing. It
- * blocks all signals, runs no code of the user's but on_cancel, and sleeps in poll() while nothing
- * arrives.
+ * control: dealing with frames, and the control thread, which receives them when the main thread does
+ * not: it cancels the job at hand, answers pings, hands over jobs; and when the host is gone it kills
+ * this process's group, whatever the main thread is doing. It blocks all signals, runs no code of
+ * the user's but on_cancel, and sleeps in poll() while nothing calls it.
  */
 #include <errno.h>
 #include <poll.h>
@@ -12,6 +12,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -90,11 +91,21 @@ void mirai__control_fault(mirai_daemon *daemon, mirai_status status)
         daemon->status = status;
         (void)snprintf(daemon->detail, sizeof daemon->detail, "%s", mirai_error_detail());
     }
-    (void)pthread_cond_broadcast(&daemon->changed);
+    mirai__idle_tell(daemon);
     (void)pthread_mutex_unlock(&daemon->lock);
 }
 
 /* ---- frames ---- */
+
+/* From the first job on until there was none for a while, the control thread looks now and then. A timer, so that it
+ * need not be woken to be told. */
+static void tick(mirai_daemon *daemon, bool on)
+{
+    struct itimerspec beat = {.it_value = {0, 0}};
+    if (on) beat.it_value.tv_nsec = beat.it_interval.tv_nsec = BUSY_LOOK_MS * 1000000L;
+    daemon->ticking = on && timerfd_settime(daemon->timer_fd, 0, &beat, NULL) == 0;
+    if (!on) (void)timerfd_settime(daemon->timer_fd, 0, &beat, NULL);
+}
 
 /* Under the lock. */
 static mirai_status accept_job(mirai_daemon *daemon, mirai__frame *frame)
@@ -116,6 +127,8 @@ static mirai_status accept_job(mirai_daemon *daemon, mirai__frame *frame)
     daemon->environ = NULL;
     daemon->present->resolver = &daemon->shares.resolver;
     daemon->taken = false;
+    daemon->begun++;
+    if (!daemon->ticking && mirai__link_dozes(daemon->link)) tick(daemon, true);
     return MIRAI_OK;
 }
 
@@ -157,7 +170,7 @@ static mirai_status handle(mirai_daemon *daemon, mirai__frame *frame)
 {
     (void)pthread_mutex_lock(&daemon->lock);
     mirai_status status = handle_locked(daemon, frame);
-    (void)pthread_cond_broadcast(&daemon->changed);
+    mirai__idle_tell(daemon);
     (void)pthread_mutex_unlock(&daemon->lock);
     if (status != MIRAI_OK || frame->kind != MIRAI__FRAME_PING) return status;
     const mirai__frame pong = {
@@ -165,7 +178,28 @@ static mirai_status handle(mirai_daemon *daemon, mirai__frame *frame)
     return mirai__control_send(daemon, &pong);
 }
 
+mirai_status mirai__control_receive(mirai_daemon *daemon, bool *any)
+{
+    for (*any = false;; *any = true) {
+        mirai__frame frame;
+        mirai_status status = mirai__link_receive(daemon->link, &frame);
+        if (status == MIRAI_E_AGAIN) return MIRAI_OK;
+        MIRAI_TRY(status);
+        status = handle(daemon, &frame);
+        mirai__frame_fini(&frame);
+        MIRAI_TRY(status);
+    }
+}
+
 /* ---- the end ---- */
+
+void mirai__control_lost(mirai_daemon *daemon, mirai_status status)
+{
+    if (status != MIRAI_E_CLOSED && status != MIRAI_E_CONNRESET)
+        mirai__control_fault(daemon, status);
+    else if (!is_leaving(daemon))
+        die(daemon);
+}
 
 /* A main thread that is on its way out gets some time for its exit handlers, and no more. */
 static void guard_exit(mirai_daemon *daemon)
@@ -220,9 +254,36 @@ static bool is_host_dead(const mirai_daemon *daemon)
     return daemon->host_fd >= 0 && poll(&dead, 1, 0) > 0 && (dead.revents & POLLIN);
 }
 
+/* The timer has fired: look after the job, or stop it where there was none since the last time. */
+static void take_tick(mirai_daemon *daemon)
+{
+    uint64_t count;
+    if (read(daemon->timer_fd, &count, sizeof count) != (ssize_t)sizeof count) return;
+    (void)pthread_mutex_lock(&daemon->lock);
+    bool busy = daemon->present != NULL;
+    if (!busy && daemon->looked_at == daemon->begun) tick(daemon, false);
+    daemon->looked_at = daemon->begun;
+    (void)pthread_mutex_unlock(&daemon->lock);
+    if (busy) mirai__report_look(daemon);
+}
+
+/* Where the main thread receives too: until it is called. */
+static void wait_for_call(mirai_daemon *daemon)
+{
+    struct pollfd watched[] = {{.fd = mirai__link_fd(daemon->link), .events = POLLIN},
+                               {.fd = daemon->watch_fd, .events = POLLIN},
+                               {.fd = daemon->timer_fd, .events = POLLIN}};
+    (void)poll(watched, 3, daemon->host_unwatched ? BUSY_LOOK_MS : -1);
+    if (watched[2].revents & POLLIN) take_tick(daemon);
+}
+
 /* Until there is something to receive, or it is time to look. */
 static mirai_status wait_for_host(mirai_daemon *daemon)
 {
+    if (mirai__link_dozes(daemon->link)) {
+        wait_for_call(daemon);
+        return MIRAI_OK;
+    }
     (void)pthread_mutex_lock(&daemon->lock);
     bool busy = daemon->present != NULL;
     (void)pthread_mutex_unlock(&daemon->lock);
@@ -233,23 +294,27 @@ static mirai_status wait_for_host(mirai_daemon *daemon)
     return status == MIRAI_E_TIMEDOUT ? MIRAI_OK : status;
 }
 
+static mirai_status receive(mirai_daemon *daemon, bool *any)
+{
+    (void)pthread_mutex_lock(&daemon->receiving);
+    mirai_status status = mirai__control_receive(daemon, any);
+    (void)pthread_mutex_unlock(&daemon->receiving);
+    (void)pthread_mutex_lock(&daemon->lock);
+    if (daemon->dozes) mirai__idle_tell(daemon); /* one who reads takes its doze away */
+    (void)pthread_mutex_unlock(&daemon->lock);
+    return status;
+}
+
 static void *control(void *argument)
 {
     mirai_daemon *daemon = argument;
     mirai_status status = MIRAI_OK;
-    bool woken = false; /* and nothing was received since */
+    bool woken = false, any;
     while (status == MIRAI_OK && !must_stop(daemon)) {
-        mirai__frame frame;
-        status = mirai__link_receive(daemon->link, &frame);
-        if (status == MIRAI_E_AGAIN) {
-            status = woken && is_host_dead(daemon) ? MIRAI_E_CLOSED : MIRAI_OK;
-            if (status == MIRAI_OK) status = wait_for_host(daemon);
-            woken = true;
-        } else if (status == MIRAI_OK) {
-            woken = false;
-            status = handle(daemon, &frame);
-            mirai__frame_fini(&frame);
-        }
+        status = receive(daemon, &any);
+        if (status == MIRAI_OK && woken && !any && is_host_dead(daemon)) status = MIRAI_E_CLOSED;
+        if (status == MIRAI_OK) status = wait_for_host(daemon);
+        woken = true;
     }
     if (status != MIRAI_OK) end(daemon, status);
     return NULL;
@@ -267,7 +332,7 @@ static int open_host(mirai_daemon *daemon)
 
 static void close_fds(mirai_daemon *daemon)
 {
-    int *fds[] = {&daemon->wake_fd, &daemon->host_fd, &daemon->watch_fd};
+    int *fds[] = {&daemon->wake_fd, &daemon->host_fd, &daemon->watch_fd, &daemon->timer_fd};
     for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
         if (*fds[i] >= 0) (void)close(*fds[i]);
         *fds[i] = -1;
@@ -279,8 +344,9 @@ static mirai_status open_fds(mirai_daemon *daemon)
     daemon->host_fd = open_host(daemon);
     daemon->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     daemon->watch_fd = epoll_create1(EPOLL_CLOEXEC);
+    daemon->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     struct epoll_event event = {.events = EPOLLIN};
-    bool ok = daemon->wake_fd >= 0 && daemon->watch_fd >= 0 &&
+    bool ok = daemon->wake_fd >= 0 && daemon->watch_fd >= 0 && daemon->timer_fd >= 0 &&
               epoll_ctl(daemon->watch_fd, EPOLL_CTL_ADD, daemon->wake_fd, &event) == 0 &&
               (daemon->host_fd < 0 ||
                epoll_ctl(daemon->watch_fd, EPOLL_CTL_ADD, daemon->host_fd, &event) == 0);
@@ -300,6 +366,7 @@ mirai_status mirai__control_start(mirai_daemon *daemon, mirai__channel *channel)
     mirai__link *link = mirai__link_new(channel, &mirai__limits_local);
     status = link == NULL ? MIRAI_E_NOMEM : MIRAI_OK;
     daemon->link = link;
+    if (status == MIRAI_OK) mirai__link_attend(link);
     if (status == MIRAI_OK)
         status = mirai__thread_start(&daemon->control, "mirai-control", control, daemon);
     if (status == MIRAI_OK) return MIRAI_OK;

@@ -1,6 +1,6 @@
 /*
- * daemon: the main thread's side: greeting the host, taking jobs from the control thread, running
- * them, and sending what came of them. While there is no job, it sleeps on a condition variable.
+ * daemon: the main thread's side: greeting the host, taking jobs, running them, and sending what came of
+ * them. How it waits for one: idle.c.
  */
 #include <stdio.h>
 #include <string.h>
@@ -47,6 +47,7 @@ mirai_status mirai__daemon_new(mirai_daemon **out)
         return MIRAI_E_NOMEM;
     }
     (void)pthread_mutex_init(&daemon->lock, NULL);
+    (void)pthread_mutex_init(&daemon->receiving, NULL);
     (void)pthread_mutex_init(&daemon->sending, NULL);
     mirai__shares_init(&daemon->shares);
     daemon->session = session;
@@ -152,6 +153,7 @@ void mirai_daemon_close(mirai_daemon *daemon)
     mirai__free(daemon->session.url);
     (void)pthread_cond_destroy(&daemon->changed);
     (void)pthread_mutex_destroy(&daemon->lock);
+    (void)pthread_mutex_destroy(&daemon->receiving);
     (void)pthread_mutex_destroy(&daemon->sending);
     mirai__free(daemon);
 }
@@ -188,19 +190,19 @@ static mirai_status take(mirai_daemon *daemon, int64_t deadline, mirai_job **out
 {
     MIRAI_TRY(mirai__enter());
     mirai_status status;
+    bool looked = !mirai__link_dozes(daemon->link); /* for what has come, also where there is no time to wait */
     (void)pthread_mutex_lock(&daemon->lock);
-    for (;;) {
+    for (;; looked = true) {
         sweep(daemon);
         int64_t now = mirai__now_ms(), until;
         mirai__departure_look(daemon, now, &until);
         status = take_now(daemon, now, out);
         if (status != MIRAI_E_AGAIN) break;
-        if (deadline <= now) {
+        if (deadline <= now && looked) {
             status = mirai__fail(MIRAI_E_TIMEDOUT, "no job within the time given");
             break;
         }
-        (void)mirai__cond_wait_until(&daemon->changed, &daemon->lock,
-                                     deadline < until ? deadline : until);
+        mirai__idle_wait(daemon, deadline < until ? deadline : until);
     }
     (void)pthread_mutex_unlock(&daemon->lock);
     return status;

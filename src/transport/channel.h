@@ -39,13 +39,40 @@ typedef struct mirai__channel_ops {
     void (*free)(mirai__channel *channel);
 } mirai__channel_ops;
 
+/*
+ * What a channel in shared memory can do besides: waiting without polls. Of the reading half, and for the thread that
+ * reads, unless said otherwise.
+ *  - attend, once: from now on the reader looks by itself, before it dozes, for what is written patiently; fd need not
+ *    tell of that.
+ *  - look tells whether read would find something (or something wrong), without a system call.
+ *  - hush: until a read gives -EAGAIN, the reader looks by itself; fd may miss what comes meanwhile.
+ *  - park: after a read gave -EAGAIN, the reader is going to doze; false: not now, there is something to read.
+ *  - doze sleeps until something comes, somebody calls rouse, a signal comes, or timeout_ms is over (-1: never); spurious
+ *    ends are allowed. Meanwhile fd tells of nothing but the end, and of a writer that waits for room.
+ *  - rouse, on any thread, ends a doze that was begun by park; one that comes between the two is not lost. Whoever has
+ *    read on another thread, while the one that dozes let it, must rouse it.
+ *  - set_active tells the peer whether there is a processor free for waiting actively; active is what it told us. A hint.
+ */
+typedef struct mirai__memory_ops {
+    void (*attend)(mirai__channel *channel);
+    bool (*look)(mirai__channel *channel);
+    void (*hush)(mirai__channel *channel);
+    bool (*park)(mirai__channel *channel);
+    void (*doze)(mirai__channel *channel, int timeout_ms);
+    void (*rouse)(mirai__channel *channel);
+    void (*set_active)(mirai__channel *channel, bool welcome);
+    bool (*active)(mirai__channel *channel);
+} mirai__memory_ops;
+
 struct mirai__channel {
     const mirai__channel_ops *ops;
+    const mirai__memory_ops *memory; /* NULL: it is not in shared memory */
     int fd;
     bool off_host; /* bytes may leave this machine: compressing pays, and the peer may do so */
     bool tells;    /* a read gives -ECONNRESET, not 0, where the peer ended without having read all that was written */
     bool exact;    /* fd is as ready as the kernel says: a short read or write need not be followed by a second
                       one that gives -EAGAIN before polling */
+    bool patient;  /* set by who writes: what it writes may wait until a reader that attends looks by itself */
 };
 
 /* A connected pair: the host's end as a channel, the daemon's end as a plain descriptor without CLOEXEC trouble

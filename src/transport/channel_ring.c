@@ -4,7 +4,8 @@
  *
  * To read: a reader that finds its ring empty says that it sleeps, and looks again; a writer that
  * publishes to a sleeper sends a bell, which makes the descriptor readable. Bells are taken away
- * when the ring is empty, so that the descriptor is readable for no longer than it should be.
+ * when the ring is empty and one may be there, so that the descriptor is not readable for long.
+ * A reader may doze instead, without the descriptor (channel.h).
  * To write: a writer that finds its ring full stuffs its socket with bells until the kernel takes no
  * more, so that the descriptor is not writable. The reader takes them away when half of the ring
  * is free (or, should it miss the wish, when it is empty), and so makes it writable again.
@@ -32,7 +33,10 @@ typedef struct ring_channel {
     _Atomic bool shut; /* by us */
     /* reading */
     mirai__ring_reader in;
-    bool asked;       /* a bell may have been sent since the last were taken away */
+    int asleep;       /* MIRAI__RING_BELL or _BUSY: what is owed when there is nothing to read */
+    bool wants_bell;  /* a bell is owed, or was sent since we said so */
+    bool rung;        /* a bell was sent, or is about to be, that was not taken away */
+    bool fed;         /* there was something to read since the ring was last found empty */
     bool hung_up;     /* the peer's end is closed; what is in the ring is still to be read */
     bool read_over;
     ssize_t read_end; /* 0 or -errno */
@@ -73,7 +77,7 @@ static void take_bells(ring_channel *self)
     do {
         got = recv(self->channel.fd, waste, sizeof waste, MSG_DONTWAIT);
     } while (got < 0 && errno == EINTR);
-    self->asked = false;
+    if (got > 0) self->rung = false;
     self->hung_up = got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
 }
 
@@ -92,14 +96,23 @@ static ssize_t hung_up(const ring_channel *self)
     return mirai__ring_writer_was_read(&self->out) ? 0 : -ECONNRESET;
 }
 
-/* Nothing was found. False: look once more. */
+/* No bell is wanted any more; one that was sent all the same will be taken away. */
+static void renounce(ring_channel *self)
+{
+    if (mirai__ring_reader_wake(&self->in) == MIRAI__RING_AWAKE && self->wants_bell) self->rung = true;
+    self->wants_bell = false;
+}
+
+/* Nothing was found. False: look once more. Whoever comes for nothing, again, was called by the descriptor. */
 static bool fall_asleep(ring_channel *self)
 {
-    if (self->asked) take_bells(self);
+    if (self->wants_bell && mirai__ring_reader_owed(&self->in) == MIRAI__RING_AWAKE) self->rung = true;
+    if (self->rung || !self->fed) take_bells(self);
+    self->fed = false;
     if (self->hung_up) return false; /* and all that it wrote before can be seen now */
-    self->asked = true;
-    if (!mirai__ring_reader_sleep(&self->in)) return true;
-    if (mirai__ring_reader_wake(&self->in)) self->asked = false;
+    self->wants_bell = true;
+    if (!mirai__ring_reader_sleep(&self->in, self->asleep)) return true;
+    renounce(self);
     return false;
 }
 
@@ -115,6 +128,7 @@ static ssize_t ring_read(mirai__channel *channel, void *into, size_t size)
         ssize_t got = mirai__ring_reader_take(&self->in, (uint8_t *)into + total, size - total);
         if (got < 0) return end_reading(self, got);
         total += (size_t)got;
+        if (got > 0) self->fed = true;
         if (got > 0 && mirai__ring_reader_grant(&self->in)) take_bells(self);
         if (total == size || (got == 0 && total > 0)) return (ssize_t)total;
         if (got > 0) continue;
@@ -127,7 +141,7 @@ static ssize_t ring_read(mirai__channel *channel, void *into, size_t size)
 
 static void publish(ring_channel *self)
 {
-    if (!mirai__ring_writer_publish(&self->out)) return;
+    if (!mirai__ring_writer_publish(&self->out, self->channel.patient)) return;
     ssize_t rung = ring_bells(self, ONE_BELL);
     if (rung < 0) self->write_end = rung;
 }
@@ -199,6 +213,53 @@ static short ring_writable(mirai__channel *channel)
     return POLLOUT;
 }
 
+/* ---- waiting --------------------------------------------------------------------------------- */
+
+static void ring_attend(mirai__channel *channel)
+{
+    ((ring_channel *)channel)->asleep = MIRAI__RING_BUSY;
+}
+
+static bool ring_look(mirai__channel *channel)
+{
+    ring_channel *self = (ring_channel *)channel;
+    return self->read_over || mirai__ring_reader_look(&self->in) ||
+           atomic_load_explicit(&self->shut, memory_order_relaxed);
+}
+
+static void ring_hush(mirai__channel *channel)
+{
+    renounce((ring_channel *)channel);
+}
+
+static bool ring_park(mirai__channel *channel)
+{
+    ring_channel *self = (ring_channel *)channel;
+    if (self->read_over) return false;
+    renounce(self);
+    return !mirai__ring_reader_sleep(&self->in, MIRAI__RING_DOZE);
+}
+
+static void ring_doze(mirai__channel *channel, int timeout_ms)
+{
+    mirai__ring_reader_doze(&((ring_channel *)channel)->in, timeout_ms);
+}
+
+static void ring_rouse(mirai__channel *channel)
+{
+    mirai__ring_reader_rouse(&((ring_channel *)channel)->in);
+}
+
+static void ring_set_active(mirai__channel *channel, bool welcome)
+{
+    mirai__rings_set_active(&((ring_channel *)channel)->rings, welcome);
+}
+
+static bool ring_active(mirai__channel *channel)
+{
+    return mirai__rings_active(&((ring_channel *)channel)->rings);
+}
+
 /* ---- life ------------------------------------------------------------------------------------ */
 
 static void ring_shutdown(mirai__channel *channel)
@@ -224,6 +285,17 @@ static const mirai__channel_ops ring_ops = {
     .free = ring_free,
 };
 
+static const mirai__memory_ops memory_ops = {
+    .attend = ring_attend,
+    .look = ring_look,
+    .hush = ring_hush,
+    .park = ring_park,
+    .doze = ring_doze,
+    .rouse = ring_rouse,
+    .set_active = ring_set_active,
+    .active = ring_active,
+};
+
 /* Takes fd and rings, on success only. `side`: 0 who created the rings, 1 who attached to them. */
 static mirai_status wrap(int fd, const mirai__rings *rings, int side, mirai__channel **out)
 {
@@ -234,10 +306,11 @@ static mirai_status wrap(int fd, const mirai__rings *rings, int side, mirai__cha
         return mirai__fail_errno(errno, "descriptor %d", fd);
     ring_channel *self = mirai__alloc_zero(1, sizeof *self);
     if (self == NULL) return MIRAI_E_NOMEM;
-    self->channel = (mirai__channel){.ops = &ring_ops, .fd = fd, .off_host = false, .tells = true, .exact = false};
+    self->channel = (mirai__channel){.ops = &ring_ops, .memory = &memory_ops, .fd = fd, .tells = true};
     self->rings = *rings;
     self->buffer = buffer;
-    self->asked = true; /* one may poll before one reads */
+    self->asleep = MIRAI__RING_BELL;
+    self->wants_bell = true; /* readers sleep at first */
     atomic_init(&self->shut, false);
     self->out = mirai__ring_writer_of(rings, side);
     self->in = mirai__ring_reader_of(rings, 1 - side);

@@ -32,6 +32,7 @@ struct mirai__link {
     mirai__list queue; /* of pending */
     size_t queued;     /* bytes in it */
     uint64_t written;  /* bytes that the channel took */
+    bool hurry;        /* the queue holds what the peer must look at, whatever it does */
     bool draining;     /* a flush found bytes that the channel had taken and not yet passed on */
     int broken;        /* errno of the write that failed; 0: none */
 };
@@ -148,6 +149,7 @@ static mirai_status push(mirai__link *link)
 {
     if (link->broken != 0) return lost(link->broken);
     mirai__channel *channel = link->channel;
+    channel->patient = !link->hurry;
     while (link->queued > 0) {
         struct iovec vectors[VECTORS_AT_ONCE];
         size_t offered;
@@ -162,7 +164,15 @@ static mirai_status push(mirai__link *link)
         advance(link, (size_t)taken);
         if (channel->exact && (size_t)taken < offered) return MIRAI_E_AGAIN;
     }
+    link->hurry = false;
     return MIRAI_OK;
+}
+
+/* What a daemon that runs a job may as well look at afterwards. */
+static bool is_patient(const mirai__frame *frame)
+{
+    return frame->kind == MIRAI__FRAME_JOB || frame->kind == MIRAI__FRAME_ENVIRON ||
+           frame->kind == MIRAI__FRAME_SHARE || frame->kind == MIRAI__FRAME_UNSHARE;
 }
 
 mirai_status mirai__link_send(mirai__link *link, const mirai__frame *frame)
@@ -177,6 +187,7 @@ mirai_status mirai__link_send(mirai__link *link, const mirai__frame *frame)
     }
     mirai__list_append(&link->queue, &item->node);
     link->queued += mirai__frame_writer_left(item->writer);
+    if (!is_patient(frame)) link->hurry = true;
     mirai_status status = push(link);
     return status == MIRAI_E_AGAIN ? MIRAI_OK : status;
 }
@@ -242,6 +253,53 @@ mirai_status mirai__link_receive(mirai__link *link, mirai__frame *out)
 }
 
 /* ---- waiting ---- */
+
+bool mirai__link_dozes(const mirai__link *link)
+{
+    return link->channel->memory != NULL;
+}
+
+void mirai__link_attend(mirai__link *link)
+{
+    if (mirai__link_dozes(link)) link->channel->memory->attend(link->channel);
+}
+
+bool mirai__link_look(mirai__link *link)
+{
+    return !mirai__link_dozes(link) || link->channel->memory->look(link->channel);
+}
+
+void mirai__link_hush(mirai__link *link)
+{
+    if (mirai__link_dozes(link)) link->channel->memory->hush(link->channel);
+}
+
+bool mirai__link_park(mirai__link *link)
+{
+    return mirai__link_dozes(link) && link->channel->memory->park(link->channel);
+}
+
+void mirai__link_doze(mirai__link *link, int64_t deadline)
+{
+    if (!mirai__link_dozes(link)) return;
+    int timeout = deadline == MIRAI__NEVER ? -1 : mirai__until(deadline, mirai__now_ms());
+    link->channel->memory->doze(link->channel, timeout);
+}
+
+void mirai__link_rouse(mirai__link *link)
+{
+    if (mirai__link_dozes(link)) link->channel->memory->rouse(link->channel);
+}
+
+void mirai__link_set_active(mirai__link *link, bool welcome)
+{
+    if (mirai__link_dozes(link)) link->channel->memory->set_active(link->channel, welcome);
+}
+
+bool mirai__link_active(mirai__link *link)
+{
+    return mirai__link_dozes(link) && link->channel->memory->active(link->channel);
+}
 
 int mirai__link_fd(const mirai__link *link)
 {

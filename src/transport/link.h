@@ -33,6 +33,18 @@ bool mirai__link_was_unread(const mirai__link *link);
 /* Next frame; owned. E_AGAIN; E_CLOSED at the end of the stream; E_CONNRESET; the reader's errors. */
 mirai_status mirai__link_receive(mirai__link *link, mirai__frame *out);
 
+/* Waiting without polls, where the channel is in shared memory (channel.h): contracts there. Where it is not, dozes is
+ * false, look true, and the others do nothing. Of the receiving half, but for rouse and set_active. */
+bool mirai__link_dozes(const mirai__link *link);
+void mirai__link_attend(mirai__link *link);
+bool mirai__link_look(mirai__link *link);
+void mirai__link_hush(mirai__link *link);
+bool mirai__link_park(mirai__link *link);
+void mirai__link_doze(mirai__link *link, int64_t deadline);
+void mirai__link_rouse(mirai__link *link);
+void mirai__link_set_active(mirai__link *link, bool welcome);
+bool mirai__link_active(mirai__link *link);
+
 int mirai__link_fd(const mirai__link *link);
 /* What to poll for now: POLLIN, and POLLOUT where queued bytes need it. */
 short mirai__link_events(const mirai__link *link);

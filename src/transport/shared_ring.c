@@ -15,7 +15,10 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
+#include <linux/futex.h>
 
 #include "detail.h"
 #include "fault.h"
@@ -30,12 +33,13 @@ enum { LINE = 128 /* two cache lines: processors fetch them in pairs */ };
 struct mirai__lane {
     alignas(LINE) _Atomic uint64_t tail;     /* written by the writer */
     alignas(LINE) _Atomic uint64_t head;     /* written by the reader */
-    alignas(LINE) _Atomic uint32_t sleeping; /* the reader wants a bell */
+    alignas(LINE) _Atomic uint32_t sleeping; /* MIRAI__RING_*: what the reader wants; a futex */
     alignas(LINE) _Atomic uint32_t waiting;  /* the writer waits for room */
 };
 
 typedef struct shared {
     uint64_t magic, size;
+    _Atomic uint32_t active;
     struct mirai__lane lanes[2];
     alignas(4096) uint8_t data[2][RING];
 } shared;
@@ -84,7 +88,7 @@ static mirai_status fill(int fd, mirai__rings *out)
     shared *memory = out->base; /* all else is zero */
     memory->magic = MAGIC;
     memory->size = RING;
-    for (int i = 0; i < 2; i++) atomic_store(&memory->lanes[i].sleeping, 1);
+    for (int i = 0; i < 2; i++) atomic_store(&memory->lanes[i].sleeping, MIRAI__RING_BELL);
     return MIRAI_OK;
 }
 
@@ -161,13 +165,22 @@ ssize_t mirai__ring_writer_put(mirai__ring_writer *writer, const void *from, siz
     return (ssize_t)size;
 }
 
-bool mirai__ring_writer_publish(mirai__ring_writer *writer)
+static void end_doze(struct mirai__lane *lane)
+{
+    (void)syscall(SYS_futex, &lane->sleeping, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+bool mirai__ring_writer_publish(mirai__ring_writer *writer, bool patient)
 {
     struct mirai__lane *lane = writer->lane;
     if (writer->published == writer->tail) return false;
     writer->published = writer->tail;
     atomic_store(&lane->tail, writer->tail);
-    return atomic_load(&lane->sleeping) != 0 && atomic_exchange(&lane->sleeping, 0) != 0;
+    uint32_t owed = atomic_load(&lane->sleeping);
+    if (owed == MIRAI__RING_AWAKE || (owed == MIRAI__RING_BUSY && patient)) return false;
+    owed = atomic_exchange(&lane->sleeping, MIRAI__RING_AWAKE);
+    if (owed == MIRAI__RING_DOZE) end_doze(lane);
+    return owed == MIRAI__RING_BELL || owed == MIRAI__RING_BUSY;
 }
 
 void mirai__ring_writer_wish(mirai__ring_writer *writer, bool waits)
@@ -226,13 +239,47 @@ bool mirai__ring_reader_look(mirai__ring_reader *reader)
     return reader->tail != reader->head || !load_tail(reader) || reader->tail != reader->head;
 }
 
-bool mirai__ring_reader_sleep(mirai__ring_reader *reader)
+bool mirai__ring_reader_sleep(mirai__ring_reader *reader, int how)
 {
-    atomic_store(&reader->lane->sleeping, 1);
+    /* Nobody else sets it to this. Where it is that already, it has been since before the ring was found empty. */
+    if (atomic_load(&reader->lane->sleeping) != (uint32_t)how) atomic_store(&reader->lane->sleeping, (uint32_t)how);
     return mirai__ring_reader_look(reader);
 }
 
-bool mirai__ring_reader_wake(mirai__ring_reader *reader)
+int mirai__ring_reader_wake(mirai__ring_reader *reader)
 {
-    return atomic_exchange(&reader->lane->sleeping, 0) != 0;
+    return (int)atomic_exchange(&reader->lane->sleeping, MIRAI__RING_AWAKE);
+}
+
+int mirai__ring_reader_owed(const mirai__ring_reader *reader)
+{
+    return (int)atomic_load(&reader->lane->sleeping);
+}
+
+void mirai__ring_reader_doze(const mirai__ring_reader *reader, int timeout_ms)
+{
+    struct timespec timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
+    (void)syscall(SYS_futex, &reader->lane->sleeping, FUTEX_WAIT, MIRAI__RING_DOZE,
+                  timeout_ms < 0 ? NULL : &timeout, NULL, 0);
+}
+
+void mirai__ring_reader_rouse(const mirai__ring_reader *reader)
+{
+    uint32_t doze = MIRAI__RING_DOZE;
+    (void)atomic_compare_exchange_strong(&reader->lane->sleeping, &doze, MIRAI__RING_AWAKE);
+    end_doze(reader->lane); /* also where another read has found the ring empty, and put a bell in its place */
+}
+
+/* ---- a hint ---------------------------------------------------------------------------------- */
+
+void mirai__rings_set_active(const mirai__rings *rings, bool welcome)
+{
+    shared *memory = rings->base;
+    atomic_store_explicit(&memory->active, welcome, memory_order_relaxed);
+}
+
+bool mirai__rings_active(const mirai__rings *rings)
+{
+    const shared *memory = rings->base;
+    return atomic_load_explicit(&memory->active, memory_order_relaxed) != 0;
 }

@@ -20,6 +20,14 @@
 
 struct mirai__lane; /* one ring's indices in the shared memory */
 
+/* What a reader does that has found its ring empty: what its writer owes it then. */
+enum {
+    MIRAI__RING_AWAKE, /* it looks again by itself */
+    MIRAI__RING_BELL,  /* it sleeps over a descriptor: a bell */
+    MIRAI__RING_DOZE,  /* it sleeps in mirai__ring_reader_doze(): to be woken */
+    MIRAI__RING_BUSY   /* it does something else, and looks again by itself: a bell, but for what is patient */
+};
+
 /* Both rings, mapped. */
 typedef struct mirai__rings {
     void *base;
@@ -53,8 +61,8 @@ mirai__ring_reader mirai__ring_reader_of(const mirai__rings *rings, int which);
 
 /* Copy in as much as there is room for, and tell nobody yet; how much, or -EPROTO. */
 ssize_t mirai__ring_writer_put(mirai__ring_writer *writer, const void *from, size_t size);
-/* Tell the reader. True: it sleeps, and a bell is owed to it. */
-bool mirai__ring_writer_publish(mirai__ring_writer *writer);
+/* Tell the reader, and wake it where it dozes. True: a bell is owed to it. `patient`: not if it is busy. */
+bool mirai__ring_writer_publish(mirai__ring_writer *writer, bool patient);
 /* Say whether the writer waits for room (a hint for the reader). */
 void mirai__ring_writer_wish(mirai__ring_writer *writer, bool waits);
 /* 1: at least half is free; 0; -EPROTO. */
@@ -69,9 +77,20 @@ ssize_t mirai__ring_reader_take(mirai__ring_reader *reader, void *into, size_t s
 bool mirai__ring_reader_grant(mirai__ring_reader *reader);
 /* Whether there is something to read, or something wrong. */
 bool mirai__ring_reader_look(mirai__ring_reader *reader);
-/* From now on the writer is to ring a bell when it publishes. True: there is something already. */
-bool mirai__ring_reader_sleep(mirai__ring_reader *reader);
-/* It need not. False: it has, or is about to. */
-bool mirai__ring_reader_wake(mirai__ring_reader *reader);
+/* From now on this is owed. True: there is something already. */
+bool mirai__ring_reader_sleep(mirai__ring_reader *reader, int how);
+/* It need not. What was owed still; MIRAI__RING_AWAKE: the writer has seen to it, or is about to. */
+int mirai__ring_reader_wake(mirai__ring_reader *reader);
+/* What is owed. */
+int mirai__ring_reader_owed(const mirai__ring_reader *reader);
+/* After sleep(MIRAI__RING_DOZE): wait until the writer publishes, somebody calls rouse, a signal comes, or it took so long
+ * (-1: for ever). */
+void mirai__ring_reader_doze(const mirai__ring_reader *reader, int timeout_ms);
+/* Any thread of the reader's process: end the doze. */
+void mirai__ring_reader_rouse(const mirai__ring_reader *reader);
+
+/* A word for the other side, from who created the rings: whether waiting actively is welcome. Only a hint. */
+void mirai__rings_set_active(const mirai__rings *rings, bool welcome);
+bool mirai__rings_active(const mirai__rings *rings);
 
 #endif

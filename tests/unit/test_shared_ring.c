@@ -51,7 +51,7 @@ static ends open_ends(void)
     (void)close(fd);
     ends.writer = mirai__ring_writer_of(&ends.a, 0);
     ends.reader = mirai__ring_reader_of(&ends.b, 0);
-    assert_true(mirai__ring_reader_wake(&ends.reader)); /* it sleeps at first */
+    assert_int_equal(mirai__ring_reader_wake(&ends.reader), MIRAI__RING_BELL); /* it sleeps at first */
     return ends;
 }
 
@@ -180,7 +180,7 @@ static void test_shared_ring__goes_round(void **state)
         put_all(&ends.writer, out, size);
         assert_false(mirai__ring_reader_look(&ends.reader)); /* not published */
         assert_int_equal(take_all(&ends.reader, in, SIZE), 0);
-        assert_false(mirai__ring_writer_publish(&ends.writer));
+        assert_false(mirai__ring_writer_publish(&ends.writer, false));
         assert_true(mirai__ring_reader_look(&ends.reader));
         assert_int_equal(take_all(&ends.reader, in, size / 3), size / 3);
         assert_int_equal(take_all(&ends.reader, in + size / 3, SIZE - size / 3), size - size / 3);
@@ -196,7 +196,7 @@ static void test_shared_ring__full_is_full(void **state)
     static uint8_t block[SIZE];
     put_all(&ends.writer, block, SIZE);
     assert_int_equal(mirai__ring_writer_put(&ends.writer, block, 1), 0);
-    (void)mirai__ring_writer_publish(&ends.writer);
+    (void)mirai__ring_writer_publish(&ends.writer, false);
     assert_false(mirai__ring_reader_grant(&ends.reader)); /* nobody waits */
     mirai__ring_writer_wish(&ends.writer, true);
     assert_int_equal(mirai__ring_writer_is_roomy(&ends.writer), 0);
@@ -215,17 +215,17 @@ static void test_shared_ring__a_sleeper_is_owed_one_bell(void **state)
     (void)state;
     ends ends = open_ends();
     uint8_t byte = 0;
-    assert_false(mirai__ring_reader_sleep(&ends.reader));
-    assert_false(mirai__ring_writer_publish(&ends.writer)); /* there is nothing to tell */
+    assert_false(mirai__ring_reader_sleep(&ends.reader, MIRAI__RING_BELL));
+    assert_false(mirai__ring_writer_publish(&ends.writer, false)); /* there is nothing to tell */
     put_all(&ends.writer, &byte, 1);
-    assert_true(mirai__ring_writer_publish(&ends.writer));
+    assert_true(mirai__ring_writer_publish(&ends.writer, false));
     put_all(&ends.writer, &byte, 1);
-    assert_false(mirai__ring_writer_publish(&ends.writer));
-    assert_false(mirai__ring_reader_wake(&ends.reader)); /* it was rung */
-    assert_true(mirai__ring_reader_sleep(&ends.reader)); /* there is something */
-    assert_true(mirai__ring_reader_wake(&ends.reader));
+    assert_false(mirai__ring_writer_publish(&ends.writer, false));
+    assert_int_equal(mirai__ring_reader_wake(&ends.reader), MIRAI__RING_AWAKE); /* it was rung */
+    assert_true(mirai__ring_reader_sleep(&ends.reader, MIRAI__RING_BELL)); /* there is something */
+    assert_int_equal(mirai__ring_reader_wake(&ends.reader), MIRAI__RING_BELL);
     put_all(&ends.writer, &byte, 1);
-    assert_false(mirai__ring_writer_publish(&ends.writer));
+    assert_false(mirai__ring_writer_publish(&ends.writer, false));
     close_ends(&ends);
 }
 
@@ -247,7 +247,7 @@ static void test_shared_ring__a_lying_writer_is_found_out(void **state)
     ends ends = open_ends();
     uint8_t bytes[100] = {0};
     put_all(&ends.writer, bytes, 100);
-    (void)mirai__ring_writer_publish(&ends.writer);
+    (void)mirai__ring_writer_publish(&ends.writer, false);
     assert_int_equal(take_all(&ends.reader, bytes, 10), 10);
     atomic_store(word(&ends.a, 0, TAIL), 50);
     assert_int_equal(mirai__ring_reader_take(&ends.reader, bytes, 100), -EPROTO);
@@ -262,7 +262,7 @@ static void test_shared_ring__a_lying_reader_is_found_out(void **state)
         ends ends = open_ends();
         static uint8_t block[SIZE];
         put_all(&ends.writer, block, 100);
-        (void)mirai__ring_writer_publish(&ends.writer);
+        (void)mirai__ring_writer_publish(&ends.writer, false);
         atomic_store(word(&ends.a, 0, HEAD), 50);
         assert_int_equal(mirai__ring_writer_is_roomy(&ends.writer), 1);
         atomic_store(word(&ends.a, 0, HEAD), lies[i]);
@@ -285,10 +285,10 @@ static void test_shared_ring__noise_does_no_harm(void **state)
             uint64_t value = seed >> (seed >> 58);
             atomic_store(word(&ends.a, 0, (int)(seed >> 40) % 4 * 128), value);
             (void)mirai__ring_writer_put(&ends.writer, block, value % SIZE);
-            (void)mirai__ring_writer_publish(&ends.writer);
+            (void)mirai__ring_writer_publish(&ends.writer, false);
             (void)mirai__ring_reader_take(&ends.reader, block, (value >> 7) % SIZE);
             (void)mirai__ring_reader_grant(&ends.reader);
-            (void)mirai__ring_reader_sleep(&ends.reader);
+            (void)mirai__ring_reader_sleep(&ends.reader, MIRAI__RING_BELL);
         }
         close_ends(&ends);
     }
