@@ -28,10 +28,12 @@ static void hand_over(mirai_pool *pool)
 
 void mirai__driver_wake(mirai_pool *pool, mirai__waiter *waiter)
 {
-    if (waiter != pool->driver)
+    if (waiter != pool->driver) {
         (void)pthread_cond_signal(&waiter->condition);
-    else if (pool->sleep_until != MIRAI__AWAKE)
-        mirai__engine_kick(pool);
+        return;
+    }
+    pool->vigil.called = true;
+    if (pool->sleep_until != MIRAI__AWAKE) mirai__engine_kick(pool);
 }
 
 void mirai__driver_notify(mirai_pool *pool)

@@ -27,7 +27,7 @@
 #include "share.h"
 
 /* What an event carries: whose source it is, in the low bits the kind. */
-enum { SOURCE_BITS = 3, EVENTS_PER_TURN = 64 };
+enum { SOURCE_BITS = 3, EVENTS_PER_TURN = 64, VIGILS = 64 /* between two looks at the other sources */ };
 
 static _Atomic uint64_t last_pool_id;
 
@@ -122,20 +122,27 @@ int64_t mirai__engine_deadline(const mirai_pool *pool)
     return pool->spawns_owed > 0 ? mirai__now_ms() : until;
 }
 
-void mirai__engine_turn(mirai_pool *pool, struct mirai__waiter *self, int64_t deadline)
+/* Wait for events, and hand them to the owners of their sources. */
+static void take_events(mirai_pool *pool, const struct mirai__waiter *self, int timeout)
 {
     struct epoll_event events[EVENTS_PER_TURN];
-    int64_t until = mirai__engine_deadline(pool);
-    if (deadline < until) until = deadline;
-    pool->sleep_until = until;
-    int timeout = mirai__until(until, mirai__now_ms());
-
     (void)pthread_mutex_unlock(&pool->lock);
     int count = epoll_wait(pool->epoll, events, EVENTS_PER_TURN, timeout);
     (void)pthread_mutex_lock(&pool->lock);
-
     if (pool->driver == self) pool->sleep_until = MIRAI__AWAKE; /* else it is another's by now */
     for (int i = 0; i < count; i++) dispatch(pool, &events[i]);
+}
+
+void mirai__engine_turn(mirai_pool *pool, struct mirai__waiter *self, int64_t deadline)
+{
+    if (self != NULL && mirai__vigil_keep(pool)) {
+        if (pool->vigil.kept % VIGILS == 0) take_events(pool, self, 0); /* there are other sources */
+    } else {
+        int64_t until = mirai__engine_deadline(pool);
+        if (deadline < until) until = deadline;
+        pool->sleep_until = until;
+        take_events(pool, self, mirai__until(until, mirai__now_ms()));
+    }
     int64_t now = mirai__now_ms();
     mirai__stranger_expire(pool, now);
     mirai__remote_expire(pool, now);
@@ -263,6 +270,7 @@ mirai_status mirai__engine_new(const char *name, const mirai_pool_options *optio
     pool->heartbeat_ms = options->heartbeat_ms;
     pool->beat_at = MIRAI__NEVER;
     pool->sleep_until = MIRAI__NEVER; /* as the service thread sees a pool that it was just given */
+    mirai__vigil_init(&pool->vigil);
     mirai__seeds_init(&pool->seeds, options);
     pool->sync = options->sync != 0;
     mirai__map_init(&pool->remotes);

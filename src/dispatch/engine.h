@@ -20,12 +20,20 @@
 #include "scheduler.h"
 #include "seeds.h"
 #include "spawn.h"
+#include "vigil.h"
 
 struct mirai__remote;
 struct mirai__waiter;
 
 /* sleep_until while a turn is being dealt with. */
 #define MIRAI__AWAKE INT64_MIN
+
+/* Who sees to a pool that nobody drives. */
+typedef struct mirai__station {
+    int32_t watch;      /* MIRAI__SERVICE_* (service.h) */
+    uint64_t drives;    /* how often somebody has begun to drive */
+    int64_t drove_at;   /* when somebody last ceased; now_ms */
+} mirai__station;
 
 /* A kind of daemons. */
 typedef struct mirai__group {
@@ -54,6 +62,8 @@ struct mirai_pool {
     int epoll; /* all sources of the pool: constant */
     int wake;  /* eventfd among them: kicks the thread that sleeps in epoll */
     int64_t sleep_until; /* deadline of that thread: a nearer one needs a kick. MIRAI__AWAKE: none does */
+    mirai__vigil vigil;
+    mirai__station station; /* with the service thread (service.h) */
     int64_t spawns_owed; /* SPAWN commands that a turn has still to carry out, of all groups */
     int64_t spawning;    /* processes being started by some thread, with the lock dropped */
     bool opening;        /* a daemon that is lost now fails the opening */

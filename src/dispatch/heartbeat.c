@@ -9,8 +9,8 @@ enum { MISSED_MAX = 3 };
 
 void mirai__heartbeat_busy(mirai_pool *pool, mirai__remote *remote)
 {
-    if (pool->heartbeat_ms < 0) return;
     if (mirai__list_is_empty(&remote->busy)) mirai__list_append(&pool->busy, &remote->busy);
+    if (pool->heartbeat_ms < 0) return;
     remote->pulse.missed = 0;
     if (pool->beat_at == MIRAI__NEVER) pool->beat_at = mirai__deadline(pool->heartbeat_ms);
 }

@@ -121,6 +121,7 @@ bool mirai__remote_welcome(mirai_pool *pool, mirai__remote *remote, const mirai_
     mirai__remote_send(pool, remote, &welcome);
     mirai__frame_fini(&welcome);
     pool->came++;
+    mirai__vigil_judge(pool);
     mirai__sched_daemon_ready(&pool->sched, &remote->sched, mirai__now_ms());
     mirai__events_joined(pool, remote);
     return true;

@@ -121,6 +121,7 @@ void mirai__remote_bury(mirai_pool *pool, mirai__remote *remote)
     mirai__events_queued(pool, had); /* to be tried again */
     (void)mirai__map_remove(&pool->remotes, remote->id);
     mirai__remote_free(remote);
+    mirai__vigil_judge(pool);
 }
 
 void mirai__remote_on_process(mirai_pool *pool, mirai__remote *remote)

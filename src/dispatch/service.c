@@ -2,7 +2,9 @@
  * service: the thread that makes the turns of the pools that nobody drives.
  *
  * A pool is in the service's epoll set by its own epoll descriptor, which is readable when a turn is due; while
- * somebody drives, its entry is disarmed. Time-outs come from pool->sleep_until, which the last turn left.
+ * somebody drives, it is not watched. Time-outs come from pool->sleep_until, which the last turn left.
+ * A pool that is driven again and again, with little between, is not watched between either: the thread
+ * looks after it every LAZY_MS, and watches it again once nobody has driven it for so long.
  * `service.lock` guards the table of pools, the thread's life, and each entry's `due`. It is taken after a pool's
  * lock, never before.
  */
@@ -19,8 +21,11 @@
 #include "detail.h"
 #include "lock.h"
 
+enum { LAZY_MS = 2 };
+
 typedef struct entry {
     mirai_pool *pool; /* kept by the pool's own count until it is removed */
+    uint64_t drives;  /* station.drives of a lazy pool when it was last looked at; service thread */
     int64_t due;      /* when a turn is due though no event comes; while parked, where it was */
     bool in_turn;     /* the service thread is at it now */
 } entry;
@@ -58,6 +63,12 @@ static int64_t next_due(uint64_t *id)
     return due;
 }
 
+static void listen(const mirai_pool *pool, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data = {.u64 = pool->id}};
+    (void)epoll_ctl(service.epoll, EPOLL_CTL_MOD, pool->epoll, &event);
+}
+
 /* One turn of a pool, if it is still there and nobody drives it. service.lock is held, and dropped meanwhile. */
 static void turn(uint64_t id)
 {
@@ -69,12 +80,17 @@ static void turn(uint64_t id)
 
     int64_t due = MIRAI__NEVER;
     (void)pthread_mutex_lock(&pool->lock);
-    if (pool->driver == NULL) {
-        mirai__engine_turn(pool, NULL, mirai__now_ms());
-        if (pool->driver == NULL) {
-            due = mirai__engine_deadline(pool);
-            pool->sleep_until = due;
-        }
+    if (pool->driver == NULL) mirai__engine_turn(pool, NULL, mirai__now_ms());
+    if (pool->driver != NULL) {
+        if (pool->station.watch == MIRAI__SERVICE_LAZY) pool->station.watch = MIRAI__SERVICE_OFF;
+    } else if (pool->station.watch == MIRAI__SERVICE_LAZY && at->drives != pool->station.drives) {
+        at->drives = pool->station.drives;
+        due = mirai__now_ms() + LAZY_MS;
+    } else {
+        due = mirai__engine_deadline(pool);
+        pool->sleep_until = due;
+        if (pool->station.watch != MIRAI__SERVICE_ON) listen(pool, EPOLLIN);
+        pool->station.watch = MIRAI__SERVICE_ON;
     }
     /* Set before the pool's lock is dropped: a park or unpark that comes later must have the last word. */
     (void)pthread_mutex_lock(&service.lock);
@@ -217,28 +233,34 @@ void mirai__service_remove(mirai_pool *pool)
     (void)pthread_mutex_unlock(&service.life);
 }
 
-/* `due`: NULL leaves it. */
-static void arm(mirai_pool *pool, uint32_t events, const int64_t *due)
+/* Watch the pool, or do not; and see to it at `due` (NULL: when it was due before). */
+static void arm(mirai_pool *pool, int32_t watch, const int64_t *due)
 {
     (void)pthread_mutex_lock(&service.lock);
     entry *at = mirai__map_get(&service.pools, pool->id);
     if (at != NULL) {
-        struct epoll_event event = {.events = events, .data = {.u64 = pool->id}};
-        (void)epoll_ctl(service.epoll, EPOLL_CTL_MOD, pool->epoll, &event);
+        if (watch != MIRAI__SERVICE_LAZY) listen(pool, watch == MIRAI__SERVICE_ON ? EPOLLIN : 0);
         if (due != NULL) at->due = *due;
         if (due != NULL && *due < service.sleep_until) wake();
+        pool->station.watch = watch;
     }
     (void)pthread_mutex_unlock(&service.lock);
 }
 
 void mirai__service_park(mirai_pool *pool)
 {
+    pool->station.drives++;
     /* The thread goes on sleeping until what was due: else each hand-over would have to wake it to say so again. */
-    arm(pool, 0, NULL);
+    if (pool->station.watch == MIRAI__SERVICE_ON) arm(pool, MIRAI__SERVICE_OFF, NULL);
 }
 
 void mirai__service_unpark(mirai_pool *pool)
 {
-    pool->sleep_until = mirai__engine_deadline(pool);
-    arm(pool, EPOLLIN, &pool->sleep_until);
+    if (pool->station.watch == MIRAI__SERVICE_LAZY) return;
+    int64_t now = mirai__now_ms();
+    bool again = now - pool->station.drove_at < LAZY_MS;
+    pool->station.drove_at = now;
+    pool->sleep_until = again ? MIRAI__AWAKE : mirai__engine_deadline(pool);
+    int64_t due = again ? now + LAZY_MS : pool->sleep_until;
+    arm(pool, again ? MIRAI__SERVICE_LAZY : MIRAI__SERVICE_ON, &due);
 }

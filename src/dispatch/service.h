@@ -9,6 +9,13 @@
 
 #include "engine.h"
 
+/* Whether the service thread sees that a pool is due for a turn. Guarded by the pool's lock. */
+enum {
+    MIRAI__SERVICE_ON,   /* at once */
+    MIRAI__SERVICE_OFF,  /* not at all: somebody drives */
+    MIRAI__SERVICE_LAZY  /* within two milliseconds; somebody may drive */
+};
+
 mirai_status mirai__service_add(mirai_pool *pool); /* no lock held */
 /* After this the service thread does not touch the pool any more. No lock held; not on the service thread. */
 void mirai__service_remove(mirai_pool *pool);

@@ -1,0 +1,30 @@
+/*
+ * vigil: for a moment before it sleeps, a driver looks at the rings of the daemons that run a job, so that a
+ * short task costs no system call. Only while a processor is free for that: of those that host and
+ * daemons may use, each busy daemon and each other vigil takes one. Never over other channels than rings.
+ *
+ * The pool's lock is held on entry and on return, and dropped between two looks.
+ */
+#ifndef MIRAI__VIGIL_H
+#define MIRAI__VIGIL_H
+
+#include "spin.h"
+
+typedef struct mirai__vigil {
+    mirai__spin spin;
+    bool wished;   /* the environment does not forbid it; constant */
+    bool over;     /* the last one was in vain: now it is time to sleep */
+    bool called;   /* the driver is to look at what it waits for */
+    int32_t cpus;  /* that host and daemons may use */
+    uint32_t kept; /* how many */
+} mirai__vigil;
+
+struct mirai_pool;
+
+void mirai__vigil_init(mirai__vigil *vigil);
+/* False: none was kept, the driver should sleep. True: what came was dealt with, and it should look. */
+bool mirai__vigil_keep(struct mirai_pool *pool);
+/* A daemon has come, or gone: see how many processors there are, and tell the daemons whether one is free for each. */
+void mirai__vigil_judge(struct mirai_pool *pool);
+
+#endif
