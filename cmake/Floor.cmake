@@ -1,10 +1,10 @@
-# mirai_floor(<name> SOURCES <file>... [USES <lower floor>...] [LIBRARIES <target>...])
+# mirai_floor(<name> SOURCES <file>... [USES <lower floor>...] [LIBRARIES <target>...] [LATE <target> <macro>])
 #
 # One object library per folder of src/. Its include path is its own folder and those of the floors that
 # it may use (and theirs), so that an include of a higher floor fails to compile.
 # The global property MIRAI_FLOOR_<name> holds the floor and all floors below it, for linking.
 function(mirai_floor name)
-    cmake_parse_arguments(arg "" "" "SOURCES;USES;LIBRARIES" ${ARGN})
+    cmake_parse_arguments(arg "" "" "SOURCES;USES;LIBRARIES;LATE" ${ARGN})
     set(target miraicore_${name})
     add_library(${target} OBJECT ${arg_SOURCES})
     mirai_warnings(${target})
@@ -12,6 +12,10 @@ function(mirai_floor name)
     # By -iquote, so that limits.h, link.h and spawn.h do not hide those of the system.
     target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR}/include)
     target_compile_options(${target} PUBLIC -iquote${CMAKE_CURRENT_SOURCE_DIR})
+    if(arg_LATE)
+        mirai_late(${target} ${arg_LATE})
+        list(APPEND arg_LIBRARIES ${linked})
+    endif()
     target_link_libraries(${target} PRIVATE ${arg_LIBRARIES} Threads::Threads)
     set(closure ${name})
     set(libraries ${arg_LIBRARIES})

@@ -22,8 +22,7 @@ endif()
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/miraicore)
 
-# One export set per component, so that the shared library can be used without the headers of NNG and
-# zstd, which only the static one needs to link.
+# One export set per component, so that the shared library can be used without what only the static one needs to link.
 function(mirai_install target export)
     if(NOT TARGET ${target})
         return()
@@ -49,6 +48,21 @@ install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHIN
     PATTERN "torch.h" EXCLUDE)
 if(TARGET miraicore_torch)
     install(FILES include/miraicore/torch.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/miraicore)
+endif()
+
+# What whoever links the static library has to link as well: neither, unless they are linked (Late.cmake).
+get_property(libraries GLOBAL PROPERTY MIRAI_FLOOR_LIBRARIES_api)
+set(links_nng FALSE)
+set(links_zstd FALSE)
+set(pc_nng "")
+set(pc_zstd "")
+if("nng::nng" IN_LIST libraries)
+    set(links_nng TRUE)
+    set(pc_nng "-lnng ")
+endif()
+if("mirai_zstd" IN_LIST libraries)
+    set(links_zstd TRUE)
+    set(pc_zstd libzstd)
 endif()
 
 configure_package_config_file(cmake/miraicoreConfig.cmake.in

@@ -92,7 +92,7 @@ sanitize)
     exit "$failed"
     ;;
 valgrind)
-    launcher="valgrind;--quiet;--error-exitcode=99;--leak-check=full;--errors-for-leak-kinds=definite"
+    launcher="valgrind;--quiet;--fair-sched=yes;--error-exitcode=99;--leak-check=full;--errors-for-leak-kinds=definite"
     launcher="$launcher;--trace-children=yes;--trace-children-skip=/bin/*,/usr/bin/*"
     launcher="$launcher;--log-file=$PWD/build-valgrind/reports/%p"
     launcher="$launcher;--suppressions=$PWD/tests/support/valgrind.supp"

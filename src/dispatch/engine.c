@@ -149,10 +149,7 @@ void mirai__engine_turn(mirai_pool *pool, struct mirai__waiter *self, int64_t de
     mirai__heartbeat_beat(pool, now);
     mirai__sched_advance(&pool->sched, now);
     mirai__engine_commands(pool);
-    while (pool->spawns_owed > 0) {
-        mirai__remote_spawn(pool);
-        mirai__engine_commands(pool);
-    }
+    while (pool->spawns_owed > 0) mirai__remote_spawn(pool);
     mirai__driver_notify(pool);
     mirai__engine_rearm(pool);
     /* Somebody took over while we waited: a kick that was meant for them may be among the events taken here. */

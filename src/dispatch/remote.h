@@ -63,7 +63,7 @@ typedef struct mirai__stranger {
     int64_t deadline;
 } mirai__stranger;
 
-/* Start a process for one SPAWN. Drops the lock meanwhile. */
+/* Start a process for each SPAWN that is owed, and carry out what follows from that. Drops the lock meanwhile. */
 void mirai__remote_spawn(mirai_pool *pool);
 mirai__remote *mirai__remote_of(mirai__sched_daemon *daemon);
 

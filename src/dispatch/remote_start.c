@@ -1,11 +1,13 @@
 /*
- * remote_start: starting a daemon's process and giving it its place in the pool. On a thread that makes a turn; only
- * the start itself drops the pool's lock.
+ * remote_start: starting a daemon's process and giving it its place in the pool. On a thread that makes a turn, or on
+ * one that it has started for that; only the start itself drops the pool's lock.
  */
 #include "remote_private.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <unistd.h>
@@ -13,6 +15,7 @@
 #include "alloc.h"
 #include "clock.h"
 #include "detail.h"
+#include "lock.h"
 #include "random.h"
 
 static _Atomic uint64_t last_remote_id;
@@ -90,7 +93,8 @@ static void abandon(mirai__remote *remote)
     (void)mirai__process_reap(&remote->process, &death);
 }
 
-void mirai__remote_spawn(mirai_pool *pool)
+/* Start a process for one SPAWN. */
+static void spawn(mirai_pool *pool)
 {
     int32_t group = 0;
     while (pool->groups[group].spawns_owed == 0) group++; /* there is one: the pool owes their sum */
@@ -119,4 +123,45 @@ void mirai__remote_spawn(mirai_pool *pool)
     mirai__remote_note_start(pool, status, mirai_error_detail());
     if (remote != NULL) mirai__remote_free(remote);
     mirai__sched_spawn_failed(&pool->sched, group, mirai__now_ms());
+}
+
+/* ---- many at once ---- */
+
+/* Whoever starts a process waits until it runs its own program, and that takes long: several do it side by side, where
+ * each has enough of them to be worth a thread. */
+enum { SPAWNS_EACH = 2, HELPERS_MAX = 7 };
+
+static void *help(void *argument)
+{
+    mirai_pool *pool = argument;
+    (void)pthread_mutex_lock(&pool->lock);
+    while (pool->spawns_owed > 0) spawn(pool);
+    (void)pthread_mutex_unlock(&pool->lock);
+    return NULL;
+}
+
+/* How many beside the caller. */
+static int64_t helpers_for(int64_t spawns)
+{
+    cpu_set_t usable;
+    if (spawns < 2 * SPAWNS_EACH || sched_getaffinity(0, sizeof usable, &usable) != 0) return 0;
+    int64_t cpus = CPU_COUNT(&usable), worth = spawns / SPAWNS_EACH;
+    int64_t threads = (cpus < worth ? cpus : worth) - 1;
+    return threads < HELPERS_MAX ? threads : HELPERS_MAX;
+}
+
+void mirai__remote_spawn(mirai_pool *pool)
+{
+    pthread_t helpers[HELPERS_MAX];
+    int64_t count = 0, wanted = helpers_for(pool->spawns_owed);
+    while (count < wanted && mirai__thread_start(&helpers[count], "mirai-spawn", help, pool) == MIRAI_OK) count++;
+    while (pool->spawns_owed > 0) {
+        spawn(pool);
+        mirai__engine_commands(pool);
+    }
+    if (count == 0) return;
+    (void)pthread_mutex_unlock(&pool->lock);
+    while (count > 0) (void)pthread_join(helpers[--count], NULL);
+    (void)pthread_mutex_lock(&pool->lock);
+    mirai__engine_commands(pool);
 }

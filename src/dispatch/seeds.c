@@ -27,9 +27,7 @@ void mirai__seeds_take(mirai__seeds *seeds, mirai__segment *request)
 {
     if (!seeds->seeded) return;
     (void)mirai_rng_next_stream(&seeds->last); /* a valid state cannot fail */
-    size_t size = mirai_buffer_size(request->body);
-    uint8_t *body = (uint8_t *)(uintptr_t)mirai_buffer_data(request->body);
-    write_state(body + size - MIRAI__STREAM_SIZE, &seeds->last);
+    write_state(request->body + request->body_size - MIRAI__STREAM_SIZE, &seeds->last);
 }
 
 bool mirai__seeds_map(mirai__seeds *seeds, mirai_rng *out)

@@ -5,12 +5,11 @@
  */
 #include <pthread.h>
 
-#include <nng/nng.h>
-
 #include "channel.h"
 #include "clock.h"
 #include "detail.h"
 #include "lock.h"
+#include "nng_calls.h"
 #include "nng_error.h"
 #include "nng_start.h"
 #include "stream.h"
@@ -68,13 +67,13 @@ static mirai_status connect_to(call *self, const char *url, int64_t deadline, nn
     int64_t pause = FIRST_PAUSE_MS;
     for (;;) {
         self->done = false;
-        nng_stream_dialer_dial(self->dialer, self->aio);
+        mirai__nng.stream_dialer_dial(self->dialer, self->aio);
         bool answered = wait_for_answer(self, deadline);
-        if (!answered) nng_stream_dialer_close(self->dialer);
-        nng_aio_wait(self->aio); /* its end is certain, and near, by now */
-        int code = nng_aio_result(self->aio);
+        if (!answered) mirai__nng.stream_dialer_close(self->dialer);
+        mirai__nng.aio_wait(self->aio); /* its end is certain, and near, by now */
+        int code = mirai__nng.aio_result(self->aio);
         if (code == 0) {
-            *out = nng_aio_get_output(self->aio, 0);
+            *out = mirai__nng.aio_get_output(self->aio, 0);
             return MIRAI_OK;
         }
         if (!answered) return timed_out(url);
@@ -86,14 +85,14 @@ static mirai_status connect_to(call *self, const char *url, int64_t deadline, nn
 
 static mirai_status open_dialer(call *self, const mirai__url *url, const char *text)
 {
-    int code = nng_stream_dialer_alloc(&self->dialer, url->nng);
+    int code = mirai__nng.stream_dialer_alloc(&self->dialer, url->nng);
     if (code == 0 && url->kind == MIRAI__URL_TCP) {
-        code = nng_stream_dialer_set_bool(self->dialer, NNG_OPT_TCP_NODELAY, true);
-        if (code == 0) code = nng_stream_dialer_set_bool(self->dialer, NNG_OPT_TCP_KEEPALIVE, true);
+        code = mirai__nng.stream_dialer_set_bool(self->dialer, NNG_OPT_TCP_NODELAY, true);
+        if (code == 0) code = mirai__nng.stream_dialer_set_bool(self->dialer, NNG_OPT_TCP_KEEPALIVE, true);
     }
-    if (code == 0) code = nng_aio_alloc(&self->aio, on_dialled, self);
+    if (code == 0) code = mirai__nng.aio_alloc(&self->aio, on_dialled, self);
     if (code != 0) return mirai__nng_fail(code, "dialling %s", text);
-    nng_aio_set_timeout(self->aio, NNG_DURATION_INFINITE);
+    mirai__nng.aio_set_timeout(self->aio, NNG_DURATION_INFINITE);
     return MIRAI_OK;
 }
 
@@ -107,7 +106,7 @@ static mirai_status dial(call *self, const mirai__url *url, const char *text, in
     if (url->kind != MIRAI__URL_TCP && !mirai__stream_is_ours(stream))
         status = mirai__fail(MIRAI_E_PERMISSION, "dialling %s: another user listens there", text);
     if (status == MIRAI_OK) status = mirai__channel_stream(stream, out);
-    if (status != MIRAI_OK) nng_stream_free(stream);
+    if (status != MIRAI_OK) mirai__nng.stream_free(stream);
     return status;
 }
 
@@ -119,8 +118,8 @@ static mirai_status dial_url(const mirai__url *url, const char *text, int64_t de
     MIRAI_TRY(mirai__nng_start());
     MIRAI_TRY(mirai__cond_init(&self.changed));
     mirai_status status = dial(&self, url, text, deadline, out);
-    nng_aio_free(self.aio); /* waits for the completion to have left; NULL is allowed */
-    nng_stream_dialer_free(self.dialer);
+    mirai__nng.aio_free(self.aio); /* waits for the completion to have left; NULL is allowed */
+    mirai__nng.stream_dialer_free(self.dialer);
     (void)pthread_cond_destroy(&self.changed);
     (void)pthread_mutex_destroy(&self.lock);
     return status;

@@ -12,12 +12,11 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include <nng/nng.h>
-
 #include "alloc.h"
 #include "channel.h"
 #include "detail.h"
 #include "fault.h"
+#include "nng_calls.h"
 #include "nng_error.h"
 #include "nng_start.h"
 #include "stream.h"
@@ -46,9 +45,9 @@ static void on_accepted(void *argument)
 {
     mirai__listener *self = argument;
     (void)pthread_mutex_lock(&self->lock);
-    int code = nng_aio_result(self->aio);
+    int code = mirai__nng.aio_result(self->aio);
     self->accepting = false;
-    if (code == 0) self->waiting = nng_aio_get_output(self->aio, 0);
+    if (code == 0) self->waiting = mirai__nng.aio_get_output(self->aio, 0);
     if (code == NNG_ECLOSED || code == NNG_ECANCELED) self->closed = true;
     ring_the_bell(self, code == 0 || self->closed ? NOW : IN_A_WHILE);
     (void)pthread_mutex_unlock(&self->lock);
@@ -65,7 +64,7 @@ static nng_stream *look(mirai__listener *self, bool *closed)
     if (start) self->accepting = true;
     if (stream == NULL && !self->closed) ring_the_bell(self, NEVER);
     (void)pthread_mutex_unlock(&self->lock);
-    if (start) nng_stream_listener_accept(self->nng, self->aio);
+    if (start) mirai__nng.stream_listener_accept(self->nng, self->aio);
     return stream;
 }
 
@@ -77,7 +76,7 @@ static void next(mirai__listener *self)
     self->accepting = true;
     ring_the_bell(self, NEVER);
     (void)pthread_mutex_unlock(&self->lock);
-    nng_stream_listener_accept(self->nng, self->aio);
+    mirai__nng.stream_listener_accept(self->nng, self->aio);
 }
 
 mirai_status mirai__listener_accept(mirai__listener *self, mirai__channel **out)
@@ -89,7 +88,7 @@ mirai_status mirai__listener_accept(mirai__listener *self, mirai__channel **out)
         if (closed) return mirai__fail(MIRAI_E_CLOSED, "%s is closed", self->url);
         if (stream == NULL) return mirai__fail(MIRAI_E_AGAIN, "nobody waits at %s", self->url);
         if (self->local && !mirai__stream_is_ours(stream)) {
-            nng_stream_free(stream);
+            mirai__nng.stream_free(stream);
             next(self);
             continue;
         }
@@ -128,23 +127,23 @@ static mirai_status check_path(const char *path)
 static int set_options(mirai__listener *self, mirai__url_kind kind)
 {
     if (kind == MIRAI__URL_IPC)
-        return nng_stream_listener_set_int(self->nng, NNG_OPT_IPC_PERMISSIONS, 0600);
+        return mirai__nng.stream_listener_set_int(self->nng, NNG_OPT_IPC_PERMISSIONS, 0600);
     if (kind == MIRAI__URL_ABSTRACT) return 0;
-    int code = nng_stream_listener_set_bool(self->nng, NNG_OPT_TCP_NODELAY, true);
-    return code != 0 ? code : nng_stream_listener_set_bool(self->nng, NNG_OPT_TCP_KEEPALIVE, true);
+    int code = mirai__nng.stream_listener_set_bool(self->nng, NNG_OPT_TCP_NODELAY, true);
+    return code != 0 ? code : mirai__nng.stream_listener_set_bool(self->nng, NNG_OPT_TCP_KEEPALIVE, true);
 }
 
 static mirai_status open_listener(mirai__listener *self, const mirai__url *url, const char *text)
 {
     int port = 0;
-    int code = nng_stream_listener_alloc(&self->nng, url->nng);
+    int code = mirai__nng.stream_listener_alloc(&self->nng, url->nng);
     if (code == 0) code = set_options(self, url->kind);
-    if (code == 0) code = nng_aio_alloc(&self->aio, on_accepted, self);
-    if (code == 0) code = nng_stream_listener_listen(self->nng);
+    if (code == 0) code = mirai__nng.aio_alloc(&self->aio, on_accepted, self);
+    if (code == 0) code = mirai__nng.stream_listener_listen(self->nng);
     if (code == 0 && url->kind == MIRAI__URL_TCP)
-        code = nng_stream_listener_get_int(self->nng, NNG_OPT_TCP_BOUND_PORT, &port);
+        code = mirai__nng.stream_listener_get_int(self->nng, NNG_OPT_TCP_BOUND_PORT, &port);
     if (code != 0) return mirai__nng_fail(code, "listening at %s", text);
-    nng_aio_set_timeout(self->aio, NNG_DURATION_INFINITE);
+    mirai__nng.aio_set_timeout(self->aio, NNG_DURATION_INFINITE);
     self->url =
         url->kind == MIRAI__URL_TCP ? mirai__url_with_port(text, port) : mirai__strdup(text);
     return self->url == NULL ? MIRAI_E_NOMEM : MIRAI_OK;
@@ -167,7 +166,7 @@ static mirai_status listen_at(const mirai__url *url, const char *text, mirai__li
         return status;
     }
     self->accepting = true;
-    nng_stream_listener_accept(self->nng, self->aio);
+    mirai__nng.stream_listener_accept(self->nng, self->aio);
     *out = self;
     return MIRAI_OK;
 }
@@ -185,11 +184,11 @@ mirai_status mirai__listen(const char *text, mirai__listener **out)
 void mirai__listener_free(mirai__listener *self)
 {
     if (self == NULL) return;
-    if (self->nng != NULL) nng_stream_listener_close(self->nng);
-    nng_aio_stop(self->aio); /* NULL is allowed */
-    nng_stream_free(self->waiting);
-    nng_aio_free(self->aio);
-    nng_stream_listener_free(self->nng);
+    if (self->nng != NULL) mirai__nng.stream_listener_close(self->nng);
+    mirai__nng.aio_stop(self->aio); /* NULL is allowed */
+    mirai__nng.stream_free(self->waiting);
+    mirai__nng.aio_free(self->aio);
+    mirai__nng.stream_listener_free(self->nng);
     if (self->timer >= 0) (void)close(self->timer);
     (void)pthread_mutex_destroy(&self->lock);
     mirai__free(self->url);

@@ -7,9 +7,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include <nng/nng.h>
-
 #include "detail.h"
+#include "nng_calls.h"
 
 static mirai_status status_of(int code)
 {
@@ -44,7 +43,7 @@ mirai_status mirai__nng_fail(int code, const char *format, ...)
     /* The library knows the numbers of the system within NNG's better than NNG's table of texts. */
     if (code >= NNG_ESYSERR && code < NNG_ETRANERR)
         return mirai__fail_errno(code - NNG_ESYSERR, "%s", what);
-    return mirai__fail(status_of(code), "%s: %s", what, nng_strerror(code));
+    return mirai__fail(status_of(code), "%s: %s", what, mirai__nng.strerror(code));
 }
 
 int mirai__nng_errno(int code)

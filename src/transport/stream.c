@@ -18,6 +18,7 @@
 #include "alloc.h"
 #include "detail.h"
 #include "gate.h"
+#include "nng_calls.h"
 #include "nng_error.h"
 #include "ring.h"
 
@@ -55,7 +56,7 @@ static void hand_over(nng_aio *aio, const struct iovec *pieces, int count)
         vectors[i].iov_buf = pieces[i].iov_base;
         vectors[i].iov_len = pieces[i].iov_len;
     }
-    (void)nng_aio_set_iov(aio, (unsigned)count, vectors); /* fails for more than 8 only */
+    (void)mirai__nng.aio_set_iov(aio, (unsigned)count, vectors); /* fails for more than 8 only */
 }
 
 static void start_receive(stream *self)
@@ -65,7 +66,7 @@ static void start_receive(stream *self)
     int count = mirai__ring_room(&self->in, pieces);
     (void)pthread_mutex_unlock(&self->lock);
     hand_over(self->receive, pieces, count);
-    nng_stream_recv(self->nng, self->receive);
+    mirai__nng.stream_recv(self->nng, self->receive);
 }
 
 static void on_received(void *argument)
@@ -73,8 +74,8 @@ static void on_received(void *argument)
     stream *self = argument;
     (void)pthread_mutex_lock(&self->lock);
     self->receiving = false;
-    self->in_end = nng_aio_result(self->receive);
-    if (self->in_end == 0) mirai__ring_put(&self->in, nng_aio_count(self->receive));
+    self->in_end = mirai__nng.aio_result(self->receive);
+    if (self->in_end == 0) mirai__ring_put(&self->in, mirai__nng.aio_count(self->receive));
     mirai__gate_set_readable(&self->gate, true);
     bool again = claim_receive(self);
     (void)pthread_mutex_unlock(&self->lock);
@@ -129,15 +130,15 @@ static void start_send(stream *self)
     int count = mirai__ring_filled(&self->out, pieces);
     (void)pthread_mutex_unlock(&self->lock);
     hand_over(self->send, pieces, count);
-    nng_stream_send(self->nng, self->send);
+    mirai__nng.stream_send(self->nng, self->send);
 }
 
 static void on_sent(void *argument)
 {
     stream *self = argument;
     (void)pthread_mutex_lock(&self->lock);
-    self->out_end = nng_aio_result(self->send);
-    if (self->out_end == 0) mirai__ring_take(&self->out, nng_aio_count(self->send));
+    self->out_end = mirai__nng.aio_result(self->send);
+    if (self->out_end == 0) mirai__ring_take(&self->out, mirai__nng.aio_count(self->send));
     bool more = self->out_end == 0 && !self->closed && self->out.used > 0;
     self->sending = more;
     if (self->out_end != 0 || self->out.used <= RING_SIZE / 2)
@@ -211,14 +212,14 @@ static void stream_shutdown(mirai__channel *channel)
     mirai__gate_set_readable(&self->gate, true);
     mirai__gate_set_writable(&self->gate, true);
     (void)pthread_mutex_unlock(&self->lock);
-    nng_stream_close(self->nng);
+    mirai__nng.stream_close(self->nng);
 }
 
 /* What holds without a stream: also the way back out of a failed start. */
 static void release(stream *self)
 {
-    nng_aio_free(self->receive); /* NULL is allowed */
-    nng_aio_free(self->send);
+    mirai__nng.aio_free(self->receive); /* NULL is allowed */
+    mirai__nng.aio_free(self->send);
     mirai__ring_fini(&self->in);
     mirai__ring_fini(&self->out);
     mirai__gate_fini(&self->gate);
@@ -230,10 +231,10 @@ static void stream_free(mirai__channel *channel)
 {
     stream *self = (stream *)channel;
     stream_shutdown(channel);
-    nng_aio_stop(
+    mirai__nng.aio_stop(
         self->receive); /* waits for the completion, if it is running, and for nothing else */
-    nng_aio_stop(self->send);
-    nng_stream_free(self->nng);
+    mirai__nng.aio_stop(self->send);
+    mirai__nng.stream_free(self->nng);
     release(self);
 }
 
@@ -249,7 +250,7 @@ static const mirai__channel_ops stream_ops = {
 static bool is_off_host(nng_stream *nng)
 {
     nng_sockaddr peer;
-    if (nng_stream_get_addr(nng, NNG_OPT_REMADDR, &peer) != 0) return true;
+    if (mirai__nng.stream_get_addr(nng, NNG_OPT_REMADDR, &peer) != 0) return true;
     if (peer.s_family == NNG_AF_INET) return (ntohl(peer.s_in.sa_addr) >> 24) != 127;
     if (peer.s_family != NNG_AF_INET6) return false;
     static const uint8_t self[16] = {[15] = 1};
@@ -261,17 +262,17 @@ static bool is_off_host(nng_stream *nng)
 bool mirai__stream_is_ours(nng_stream *nng)
 {
     uint64_t uid = UINT64_MAX;
-    return nng_stream_get_uint64(nng, NNG_OPT_IPC_PEER_UID, &uid) == 0 &&
+    return mirai__nng.stream_get_uint64(nng, NNG_OPT_IPC_PEER_UID, &uid) == 0 &&
            uid == (uint64_t)geteuid();
 }
 
 static mirai_status prepare(stream *self)
 {
-    int code = nng_aio_alloc(&self->receive, on_received, self);
-    if (code == 0) code = nng_aio_alloc(&self->send, on_sent, self);
+    int code = mirai__nng.aio_alloc(&self->receive, on_received, self);
+    if (code == 0) code = mirai__nng.aio_alloc(&self->send, on_sent, self);
     if (code != 0) return mirai__nng_fail(code, "stream");
-    nng_aio_set_timeout(self->receive, NNG_DURATION_INFINITE);
-    nng_aio_set_timeout(self->send, NNG_DURATION_INFINITE);
+    mirai__nng.aio_set_timeout(self->receive, NNG_DURATION_INFINITE);
+    mirai__nng.aio_set_timeout(self->send, NNG_DURATION_INFINITE);
     MIRAI_TRY(mirai__ring_init(&self->in, RING_SIZE));
     return mirai__ring_init(&self->out, RING_SIZE);
 }

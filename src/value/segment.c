@@ -1,19 +1,40 @@
 /*
- * segment: counting one encoded message and letting go of its buffers. Any thread; no lock: the
+ * segment: making and counting encoded messages, and letting go of their buffers. Any thread; no lock: the
  * count is atomic, all else never changes.
  */
 #include "segment.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "alloc.h"
 #include "buffer_private.h"
 #include "detail.h"
 
-static mirai__segment *segment_alloc(mirai_buffer *body, mirai_buffer *const *buffers, size_t count)
+mirai__segment *mirai__segment_alloc(size_t body_size, size_t room)
 {
-    if (!body) {
+    const size_t unit = sizeof(mirai_buffer *);
+    size_t size, table;
+    if (room > UINT32_MAX || __builtin_add_overflow(body_size, sizeof(mirai__segment) + unit - 1, &size) ||
+        __builtin_mul_overflow(room, unit, &table) ||
+        __builtin_add_overflow(size / unit * unit, table, &table)) {
+        mirai__fail(MIRAI_E_NOMEM, "a segment of %zu bytes and %zu buffers", body_size, room);
+        return NULL;
+    }
+    mirai__segment *segment = mirai__alloc(room == 0 ? sizeof *segment + body_size : table);
+    if (!segment) return NULL;
+    atomic_init(&segment->references, 1);
+    segment->count = 0;
+    segment->body_size = body_size;
+    segment->buffers = room == 0 ? NULL : (mirai_buffer **)(void *)((char *)segment + size / unit * unit);
+    return segment;
+}
+
+static mirai__segment *segment_make(const void *body, size_t body_size, mirai_buffer *const *buffers,
+                                    size_t count)
+{
+    if (!body && body_size > 0) {
         mirai__fail(MIRAI_E_INVALID, "a segment has no body");
         return NULL;
     }
@@ -22,30 +43,20 @@ static mirai__segment *segment_alloc(mirai_buffer *body, mirai_buffer *const *bu
         mirai__fail(MIRAI_E_INVALID, "buffer %zu of a segment is missing", i);
         return NULL;
     }
-    size_t size;
-    if (__builtin_mul_overflow(count, sizeof(mirai_buffer *), &size) ||
-        __builtin_add_overflow(size, sizeof(mirai__segment), &size)) {
-        mirai__fail(MIRAI_E_NOMEM, "a segment of %zu buffers", count);
-        return NULL;
-    }
-    return mirai__alloc(size);
+    return mirai__segment_alloc(body_size, count);
 }
 
-mirai__segment *mirai__segment_new(mirai_buffer *body, mirai_buffer *const *buffers, size_t count)
+mirai__segment *mirai__segment_new(const void *body, size_t body_size, mirai_buffer *const *buffers, size_t count)
 {
-    mirai__segment *segment = segment_alloc(body, buffers, count);
+    mirai__segment *segment = segment_make(body, body_size, buffers, count);
     if (!segment) {
-        mirai_buffer_release(body);
         for (size_t i = 0; buffers && i < count; i++) mirai_buffer_release(buffers[i]);
         return NULL;
     }
-    atomic_init(&segment->references, 1);
-    segment->body = body;
-    segment->count = count;
-    mirai__buffer_freeze(body);
+    if (body_size > 0) memcpy(segment->body, body, body_size);
     for (size_t i = 0; i < count; i++) {
-        segment->buffers[i] = buffers[i];
         mirai__buffer_freeze(buffers[i]);
+        segment->buffers[segment->count++] = buffers[i];
     }
     return segment;
 }
@@ -60,7 +71,6 @@ void mirai__segment_release(mirai__segment *segment)
 {
     if (!segment) return;
     if (atomic_fetch_sub_explicit(&segment->references, 1, memory_order_acq_rel) != 1) return;
-    mirai_buffer_release(segment->body);
     for (size_t i = 0; i < segment->count; i++) mirai_buffer_release(segment->buffers[i]);
     mirai__free(segment);
 }
@@ -68,7 +78,7 @@ void mirai__segment_release(mirai__segment *segment)
 size_t mirai__segment_size(const mirai__segment *segment)
 {
     if (!segment) return 0;
-    size_t size = mirai_buffer_size(segment->body);
+    size_t size = segment->body_size;
     for (size_t i = 0; i < segment->count; i++) size += mirai_buffer_size(segment->buffers[i]);
     return size;
 }

@@ -1,7 +1,8 @@
 /*
  * segment: one encoded message: a body of CBOR and the buffers that it refers to by index. Counted and
  * immutable. It is what travels in a frame, what is kept for a retry, and, as a value of an internal type,
- * what is spliced into another message without being decoded.
+ * what is spliced into another message without being decoded. One block with the body at its end, so that a
+ * small message is one allocation.
  */
 #ifndef MIRAI__SEGMENT_H
 #define MIRAI__SEGMENT_H
@@ -9,14 +10,18 @@
 #include <miraicore/value.h>
 
 typedef struct mirai__segment {
-    _Atomic int64_t references;
-    mirai_buffer *body;     /* owned, frozen */
-    size_t count;           /* of buffers */
-    mirai_buffer *buffers[]; /* owned, frozen */
+    _Atomic int32_t references;
+    uint32_t count;         /* of buffers */
+    size_t body_size;
+    mirai_buffer **buffers; /* owned, frozen; behind the body, in the same block */
+    uint8_t body[];
 } mirai__segment;
 
-/* Takes body and each of buffers, also on failure (NULL: no memory). The array itself is borrowed. */
-mirai__segment *mirai__segment_new(mirai_buffer *body, mirai_buffer *const *buffers, size_t count);
+/* Copies the body. Takes each of buffers, also on failure (NULL: no memory); the array itself is borrowed. */
+mirai__segment *mirai__segment_new(const void *body, size_t body_size, mirai_buffer *const *buffers, size_t count);
+/* One to be filled before anybody else sees it: the body is uninitialised, and of `room` buffers there are none:
+ * whoever adds one freezes it and counts it. */
+mirai__segment *mirai__segment_alloc(size_t body_size, size_t room);
 mirai__segment *mirai__segment_ref(mirai__segment *segment);
 void mirai__segment_release(mirai__segment *segment); /* NULL is allowed */
 size_t mirai__segment_size(const mirai__segment *segment); /* bytes of body and buffers */

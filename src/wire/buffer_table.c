@@ -140,11 +140,10 @@ mirai_status mirai__buffer_table_splice(mirai__buffer_table *table, mirai__segme
     return mirai__map_put(&table->by_segment, key_of(segment), kept(*first));
 }
 
-mirai__segment *mirai__buffer_table_segment(mirai__buffer_table *table, mirai_buffer *body)
+mirai__segment *mirai__buffer_table_segment(mirai__buffer_table *table, const mirai__bytes *body)
 {
-    if (!body) return NULL;
     for (size_t i = 0; i < table->count; i++) mirai_buffer_ref(table->buffers[i]);
-    mirai__segment *segment = mirai__segment_new(body, table->buffers, table->count);
+    mirai__segment *segment = mirai__segment_new(body->data, body->size, table->buffers, table->count);
     mirai__buffer_table_fini(table);
     return segment;
 }

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "bytes.h"
 #include "map.h"
 #include "segment.h"
 
@@ -31,8 +32,7 @@ mirai_status mirai__buffer_table_take(mirai__buffer_table *table, mirai_buffer *
 /* All buffers of a segment, in a row from *first. */
 mirai_status mirai__buffer_table_splice(mirai__buffer_table *table, mirai__segment *segment,
                                         size_t *first);
-/* The segment of `body` (taken, also on failure; NULL passes on a failure) and all buffers. The
- * table is then empty. */
-mirai__segment *mirai__buffer_table_segment(mirai__buffer_table *table, mirai_buffer *body);
+/* The segment of `body` (copied) and all buffers. The table is then empty. */
+mirai__segment *mirai__buffer_table_segment(mirai__buffer_table *table, const mirai__bytes *body);
 
 #endif

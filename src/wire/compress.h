@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <miraicore/error.h>
 
-/* The compressed form of a block; NULL when it does not pay, or when there is no memory for it.
+/* The compressed form of a block; NULL when it does not pay, or when there is no memory or no zstd.
  * Owned, mirai__free(). */
 void *mirai__compress(const void *data, size_t size, size_t *compressed_size);
 /* Inflate into exactly `size` bytes. E_PROTOCOL when the block is no zstd frame of that many bytes.

@@ -262,12 +262,12 @@ mirai_status mirai__decode_message(mirai__decoding *all, mirai__cbor body,
 static mirai_status check_limits(const mirai__segment *segment, const mirai__limits *limits)
 {
     uint64_t total = 0;
-    if (mirai_buffer_size(segment->body) > limits->body_bytes) {
+    if (segment->body_size > limits->body_bytes) {
         return mirai__fail(MIRAI_E_LIMIT, "the body of a message has %zu bytes",
-                           mirai_buffer_size(segment->body));
+                           segment->body_size);
     }
     if (segment->count > limits->buffers) {
-        return mirai__fail(MIRAI_E_LIMIT, "a message has %zu buffers", segment->count);
+        return mirai__fail(MIRAI_E_LIMIT, "a message has %u buffers", segment->count);
     }
     for (size_t i = 0; i < segment->count; i++) total += mirai_buffer_size(segment->buffers[i]);
     if (total > limits->buffer_bytes) {
@@ -294,8 +294,7 @@ mirai_status mirai__decode_sharing(mirai__segment *segment, mirai__hooks *overla
     mirai__decoding all = {
         .limits = limits, .overlay = overlay, .resolver = resolver, .items = limits->items};
     mirai__bytes_init(&all.keys);
-    const uint8_t *data = mirai_buffer_data(segment->body);
-    mirai__cbor body = {data, data ? data + mirai_buffer_size(segment->body) : data};
+    mirai__cbor body = {segment->body, segment->body + segment->body_size};
     mirai_status status = mirai__decode_message(&all, body, segment->buffers, segment->count, 0);
     if (all.said.status == MIRAI_OK) mirai__said_keep(&all.said, status); /* before any clean-up */
     if (status == MIRAI_OK) *out = all.stack[--all.height];

@@ -133,8 +133,7 @@ static mirai_status close_segment(mirai__encoder *encoder, const mirai__bytes *b
     if (body->size > mirai__limits_local.body_bytes) {
         return mirai__fail(MIRAI_E_LIMIT, "the body of a message has %zu bytes", body->size);
     }
-    *out =
-        mirai__buffer_table_segment(&encoder->buffers, mirai_buffer_copy(body->data, body->size));
+    *out = mirai__buffer_table_segment(&encoder->buffers, body);
     return *out ? MIRAI_OK : MIRAI_E_NOMEM;
 }
 

@@ -93,8 +93,8 @@ static mirai_status put_segment(mirai__encoder *encoder, const mirai_value *valu
     MIRAI_TRY(mirai__cbor_put(encoder->out, MIRAI__CBOR_ARRAY, 3));
     MIRAI_TRY(mirai__cbor_put(encoder->out, MIRAI__CBOR_UINT, first));
     MIRAI_TRY(mirai__cbor_put(encoder->out, MIRAI__CBOR_UINT, segment->count));
-    return mirai__cbor_put_string(encoder->out, MIRAI__CBOR_BYTES, mirai_buffer_data(segment->body),
-                                  mirai_buffer_size(segment->body));
+    return mirai__cbor_put_string(encoder->out, MIRAI__CBOR_BYTES, segment->body,
+                                  segment->body_size);
 }
 
 static mirai_status put_shared(mirai__encoder *encoder, const mirai_value *value)

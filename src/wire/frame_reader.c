@@ -29,15 +29,13 @@ struct mirai__frame_reader {
     stage_of at;
     mirai__frame_header header;
     /* The part that is being received: */
-    mirai_buffer *part; /* owned: what it will be, uncompressed */
+    mirai_buffer *part; /* owned: the buffer that it will be */
     uint8_t *block;     /* owned: it is compressed, and is received here; else NULL */
     uint8_t *into;
     size_t size, filled;
     /* The frame that is being received: */
-    mirai_buffer *body;     /* owned */
-    uint8_t *table;         /* owned */
-    mirai_buffer **buffers; /* owned, as are those in it */
-    size_t count;
+    mirai__segment *segment; /* owned; with the buffers that are complete */
+    uint8_t *table;          /* owned */
     uint8_t stage[STAGE_SIZE];
 };
 
@@ -54,15 +52,13 @@ mirai__frame_reader *mirai__frame_reader_new(const mirai__limits *limits)
 static void clear(mirai__frame_reader *reader)
 {
     mirai_buffer_release(reader->part);
-    mirai_buffer_release(reader->body);
-    for (size_t i = 0; i < reader->count; i++) mirai_buffer_release(reader->buffers[i]);
+    mirai__segment_release(reader->segment);
     mirai__free(reader->block);
     mirai__free(reader->table);
-    mirai__free(reader->buffers);
-    reader->part = reader->body = NULL;
+    reader->part = NULL;
+    reader->segment = NULL;
     reader->block = reader->table = reader->into = NULL;
-    reader->buffers = NULL;
-    reader->count = reader->size = reader->filled = 0;
+    reader->size = reader->filled = 0;
     reader->at = AT_HEADER;
 }
 
@@ -113,6 +109,17 @@ void mirai__frame_reader_got(mirai__frame_reader *reader, size_t size)
 /* ---- parts
  * --------------------------------------------------------------------------------------- */
 
+/* Memory for the body or the buffer at hand; NULL: there is none. */
+static uint8_t *make_part(mirai__frame_reader *reader, uint64_t size)
+{
+    if (reader->at == AT_BODY) {
+        reader->segment = mirai__segment_alloc(size, reader->header.buffers);
+        return reader->segment ? reader->segment->body : NULL;
+    }
+    reader->part = mirai__buffer_alloc(size);
+    return reader->part ? mirai__buffer_bytes(reader->part) : NULL;
+}
+
 /* Make room for a part of `size` bytes that travels as `stored`. */
 static mirai_status begin_part(mirai__frame_reader *reader, uint64_t size, uint64_t stored)
 {
@@ -122,26 +129,22 @@ static mirai_status begin_part(mirai__frame_reader *reader, uint64_t size, uint6
         reader->block = mirai__alloc(stored); /* the part itself: when the block says the same */
         reader->into = reader->block;
     } else {
-        reader->part = mirai__buffer_alloc(size);
-        reader->into = reader->part ? mirai__buffer_bytes(reader->part) : NULL;
+        reader->into = make_part(reader, size);
     }
     return reader->into ? MIRAI_OK : MIRAI_E_NOMEM;
 }
 
-/* The part is complete: inflate it if need be; *out is owned. */
-static mirai_status end_part(mirai__frame_reader *reader, uint64_t size, mirai_buffer **out)
+/* The part is complete: inflate it if need be. */
+static mirai_status end_part(mirai__frame_reader *reader, uint64_t size)
 {
     if (reader->block) {
         MIRAI_TRY(mirai__inflate_check(reader->block, reader->size, size));
-        reader->part = mirai__buffer_alloc(size);
-        if (!reader->part) return MIRAI_E_NOMEM;
-        MIRAI_TRY(
-            mirai__inflate(reader->block, reader->size, mirai__buffer_bytes(reader->part), size));
+        uint8_t *into = make_part(reader, size);
+        if (!into) return MIRAI_E_NOMEM;
+        MIRAI_TRY(mirai__inflate(reader->block, reader->size, into, size));
         mirai__free(reader->block);
         reader->block = NULL;
     }
-    *out = reader->part;
-    reader->part = NULL;
     reader->into = NULL;
     reader->size = reader->filled = 0;
     return MIRAI_OK;
@@ -162,9 +165,8 @@ static mirai_status begin_table(mirai__frame_reader *reader)
     reader->size = count * mirai__frame_entry_size(&reader->header);
     reader->filled = 0;
     reader->table = mirai__alloc(reader->size);
-    reader->buffers = mirai__alloc_zero(count, sizeof(mirai_buffer *));
     reader->into = reader->table;
-    return reader->table && reader->buffers ? MIRAI_OK : MIRAI_E_NOMEM;
+    return reader->table ? MIRAI_OK : MIRAI_E_NOMEM;
 }
 
 static mirai_status check_table(mirai__frame_reader *reader)
@@ -190,12 +192,12 @@ static mirai_status check_table(mirai__frame_reader *reader)
 static mirai_status begin_buffer(mirai__frame_reader *reader)
 {
     uint64_t size, stored;
-    if (reader->count == reader->header.buffers) {
+    if (reader->segment->count == reader->header.buffers) {
         reader->at = AT_END;
         return MIRAI_OK;
     }
     reader->at = AT_BUFFER;
-    read_entry(reader, reader->count, &size, &stored);
+    read_entry(reader, reader->segment->count, &size, &stored);
     return begin_part(reader, size, stored);
 }
 
@@ -232,7 +234,7 @@ static mirai_status end_stage(mirai__frame_reader *reader)
     uint64_t size, stored;
     switch (reader->at) {
     case AT_BODY:
-        MIRAI_TRY(end_part(reader, reader->header.body_size, &reader->body));
+        MIRAI_TRY(end_part(reader, reader->header.body_size));
         return after_body(reader);
     case AT_TABLE:
         MIRAI_TRY(check_table(reader));
@@ -240,9 +242,11 @@ static mirai_status end_stage(mirai__frame_reader *reader)
         reader->size = reader->filled = 0;
         return begin_buffer(reader);
     default:
-        read_entry(reader, reader->count, &size, &stored);
-        MIRAI_TRY(end_part(reader, size, &reader->buffers[reader->count]));
-        reader->count++;
+        read_entry(reader, reader->segment->count, &size, &stored);
+        MIRAI_TRY(end_part(reader, size));
+        mirai__buffer_freeze(reader->part);
+        reader->segment->buffers[reader->segment->count++] = reader->part;
+        reader->part = NULL;
         return begin_buffer(reader);
     }
 }
@@ -271,26 +275,19 @@ static mirai_status step(mirai__frame_reader *reader)
 }
 
 /* Hand over the complete frame. */
-static mirai_status finish(mirai__frame_reader *reader, mirai__frame *out)
+static void finish(mirai__frame_reader *reader, mirai__frame *out)
 {
     const mirai__frame_header *header = &reader->header;
-    mirai__segment *segment = NULL;
-    if (reader->body) {
-        segment = mirai__segment_new(reader->body, reader->buffers, reader->count);
-        reader->body = NULL;
-        reader->count = 0;
-        if (!segment) return MIRAI_E_NOMEM;
-    }
     *out = (mirai__frame){
         .kind = header->kind,
         .aux = header->aux,
         .task = header->task,
         .attempt = header->attempt,
         .incarnation = header->incarnation,
-        .segment = segment,
+        .segment = reader->segment,
     };
+    reader->segment = NULL;
     clear(reader);
-    return MIRAI_OK;
 }
 
 mirai_status mirai__frame_reader_next(mirai__frame_reader *reader, mirai__frame *out)
@@ -298,7 +295,7 @@ mirai_status mirai__frame_reader_next(mirai__frame_reader *reader, mirai__frame 
     if (reader->failed) return mirai__fail(reader->failed, "the stream has failed before");
     mirai_status status = MIRAI_OK;
     while (status == MIRAI_OK && reader->at != AT_END) status = step(reader);
-    if (status == MIRAI_OK) status = finish(reader, out);
+    if (status == MIRAI_OK) finish(reader, out);
     if (status == MIRAI_OK || status == MIRAI_E_AGAIN) return status;
     clear(reader);
     reader->failed = status;

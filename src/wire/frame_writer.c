@@ -42,10 +42,10 @@ void mirai__frame_writer_free(mirai__frame_writer *writer)
     mirai__free(writer);
 }
 
-static block compress_buffer(const mirai_buffer *buffer)
+static block compress_part(const void *data, size_t size)
 {
     block made = {0};
-    made.data = mirai__compress(mirai_buffer_data(buffer), mirai_buffer_size(buffer), &made.size);
+    made.data = mirai__compress(data, size, &made.size);
     return made;
 }
 
@@ -53,12 +53,13 @@ static block compress_buffer(const mirai_buffer *buffer)
 static bool compress_parts(mirai__frame_writer *writer)
 {
     const mirai__segment *segment = writer->segment;
-    writer->body = compress_buffer(segment->body);
+    writer->body = compress_part(segment->body, segment->body_size);
     bool is_any = writer->body.data != NULL;
     if (segment->count == 0) return is_any;
     writer->buffers = mirai__alloc_zero(segment->count, sizeof *writer->buffers);
     for (size_t i = 0; writer->buffers && i < segment->count; i++) {
-        writer->buffers[i] = compress_buffer(segment->buffers[i]);
+        const mirai_buffer *buffer = segment->buffers[i];
+        writer->buffers[i] = compress_part(mirai_buffer_data(buffer), mirai_buffer_size(buffer));
         if (writer->buffers[i].data) is_any = true;
     }
     return is_any;
@@ -71,13 +72,11 @@ static struct iovec part_at(const mirai__frame_writer *writer, size_t part)
         return (struct iovec){(void *)writer->header, MIRAI__FRAME_HEADER_SIZE};
     }
     if (part == PART_TABLE) return (struct iovec){writer->table, writer->table_size};
-    const mirai_buffer *buffer = writer->segment->body;
     block instead = writer->body;
-    if (part >= PART_BUFFERS) {
-        buffer = writer->segment->buffers[part - PART_BUFFERS];
-        instead = writer->buffers ? writer->buffers[part - PART_BUFFERS] : (block){0};
-    }
+    if (part >= PART_BUFFERS && writer->buffers) instead = writer->buffers[part - PART_BUFFERS];
     if (instead.data) return (struct iovec){instead.data, instead.size};
+    if (part == PART_BODY) return (struct iovec){writer->segment->body, writer->segment->body_size};
+    const mirai_buffer *buffer = writer->segment->buffers[part - PART_BUFFERS];
     return (struct iovec){(void *)(uintptr_t)mirai_buffer_data(buffer), mirai_buffer_size(buffer)};
 }
 
@@ -91,9 +90,9 @@ static mirai_status write_table(mirai__frame_writer *writer, mirai__frame_header
 {
     const mirai__segment *segment = writer->segment;
     size_t entry_size = mirai__frame_entry_size(header);
-    header->body_size = mirai_buffer_size(segment->body);
+    header->body_size = segment->body_size;
     header->body_stored = part_at(writer, PART_BODY).iov_len;
-    header->buffers = (uint32_t)segment->count;
+    header->buffers = segment->count;
     if (segment->count == 0) return MIRAI_OK;
     writer->table_size = segment->count * entry_size;
     writer->table = mirai__alloc(writer->table_size);
@@ -121,7 +120,7 @@ mirai__frame_writer *mirai__frame_writer_new(const mirai__frame *frame, bool com
         .attempt = frame->attempt,
         .incarnation = frame->incarnation,
     };
-    if (frame->segment && mirai_buffer_size(frame->segment->body) > 0) {
+    if (frame->segment && frame->segment->body_size > 0) {
         writer->segment = mirai__segment_ref(frame->segment);
         if (compress && compress_parts(writer)) header.flags = MIRAI__FRAME_COMPRESSED;
         if (write_table(writer, &header) != MIRAI_OK) {

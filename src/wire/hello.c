@@ -24,9 +24,9 @@ enum {
 
 mirai_status mirai__hello_frame(const mirai__hello *hello, mirai__frame *out)
 {
-    mirai_buffer *body = mirai__buffer_alloc(MIRAI__HELLO_SIZE);
-    if (!body) return MIRAI_E_NOMEM;
-    uint8_t *record = mirai__buffer_bytes(body);
+    mirai__segment *segment = mirai__segment_alloc(MIRAI__HELLO_SIZE, 0);
+    if (!segment) return MIRAI_E_NOMEM;
+    uint8_t *record = segment->body;
     memset(record, 0, MIRAI__HELLO_SIZE);
     memcpy(record + AT_TOKEN, hello->token, MIRAI__TOKEN_SIZE);
     mirai__store_le32(record + AT_WIRE_VERSION, hello->wire_version);
@@ -36,8 +36,6 @@ mirai_status mirai__hello_frame(const mirai__hello *hello, mirai__frame *out)
     memcpy(record + AT_BUILD_ID, hello->build_id, MIRAI__BUILD_ID_SIZE);
     mirai__store_le32(record + AT_FLAGS, hello->flags);
     memcpy(record + AT_HOST, hello->host, strnlen(hello->host, sizeof hello->host - 1));
-    mirai__segment *segment = mirai__segment_new(body, NULL, 0);
-    if (!segment) return MIRAI_E_NOMEM;
     *out = (mirai__frame){.kind = MIRAI__FRAME_HELLO, .segment = segment};
     return MIRAI_OK;
 }
@@ -66,10 +64,10 @@ mirai_status mirai__hello_read(const mirai__frame *frame, const uint8_t *token, 
 {
     const mirai__segment *segment = frame->segment;
     if (frame->kind != MIRAI__FRAME_HELLO || !segment || segment->count > 0 ||
-        mirai_buffer_size(segment->body) != MIRAI__HELLO_SIZE) {
+        segment->body_size != MIRAI__HELLO_SIZE) {
         return mirai__fail(MIRAI_E_PROTOCOL, "the first frame is no hello");
     }
-    const uint8_t *record = mirai_buffer_data(segment->body);
+    const uint8_t *record = segment->body;
     if (token && !is_same_token(record + AT_TOKEN, token)) {
         return mirai__fail(MIRAI_E_AUTH, "a daemon said hello with a wrong token");
     }

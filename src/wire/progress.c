@@ -62,8 +62,7 @@ mirai_status mirai__progress_read(const mirai__segment *segment, double *fractio
     *text = NULL;
     if (segment == NULL || segment->count > 0)
         return mirai__fail(MIRAI_E_PROTOCOL, "progress without a body, or with buffers");
-    const uint8_t *body = mirai_buffer_data(segment->body);
-    mirai__cbor in = {.at = body, .end = body + mirai_buffer_size(segment->body)};
+    mirai__cbor in = {.at = segment->body, .end = segment->body + segment->body_size};
     const char *found = NULL;
     size_t size = 0;
     double number = 0;

@@ -28,8 +28,7 @@ static mirai__segment *segment_of(const uint8_t *data, size_t size)
         memset(mirai__buffer_bytes(buffers[i]), (int)i + 1, wanted);
     }
     size_t skip = 1 + 2 * count;
-    mirai_buffer *body = mirai_buffer_copy(data + skip, size - skip);
-    return mirai__segment_new(body, buffers, count);
+    return mirai__segment_new(data + skip, size - skip, buffers, count);
 }
 
 /* A reader that accepts little takes other paths. */
@@ -62,7 +61,7 @@ static mirai_status resolve(void *context, uint64_t id, mirai_value **out, uint3
     case 2: *out = thing_new("box", mirai_int(2)); return MIRAI_OK;
     case 3: *out = mirai_null(); return MIRAI_OK;
     case 4: {
-        mirai__segment *segment = mirai__segment_new(mirai_buffer_copy(body, sizeof body), NULL, 0);
+        mirai__segment *segment = mirai__segment_new(body, sizeof body, NULL, 0);
         mirai_status status = mirai__decode_sharing(segment, NULL, &mirai__limits_local, self, out, height);
         mirai__segment_release(segment);
         return status;

@@ -97,7 +97,7 @@ static void encode_body(const golden_error *error, bytes *out)
     mirai_buffer *buffers[4];
     for (size_t i = 0; i < error->buffers; i++) buffers[i] = mirai_buffer_copy("x", 1);
     mirai__segment *segment =
-        mirai__segment_new(mirai_buffer_copy(error->bytes, error->size), buffers, error->buffers);
+        mirai__segment_new(error->bytes, error->size, buffers, error->buffers);
     frame_bytes(segment, out);
     mirai__segment_release(segment);
 }

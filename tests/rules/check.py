@@ -69,7 +69,7 @@ def check_layout(root):
 BANNED = [
     (r"\b(strcpy|strcat|stpcpy|sprintf|vsprintf|gets|alloca|strtok)\s*\(",
      "has no bound, or a hidden state", ()),
-    (r"\b(strerror|localtime|gmtime|ctime|asctime|rand|srand)\s*\(", "is not thread-safe", ()),
+    (r"(?<![.\w])(strerror|localtime|gmtime|ctime|asctime|rand|srand)\s*\(", "is not thread-safe", ()),
     (r"\b(abort|assert|exit|_exit|_Exit|quick_exit|__builtin_trap|__builtin_unreachable)\s*\(",
      "ends the process of the host", ("tool",)),
     (r"(?<![\w.>])(printf|vprintf|puts|putchar|perror)\s*\(", "prints", ("tool",)),

@@ -115,7 +115,7 @@ static void test_daemon__failures_fail_the_job_only(void **state)
         host_send(&host, MIRAI__FRAME_JOB, 0, ++host.attempt, host_segment(shapes[i]));
         assert_failed(host_result(&host, NULL), "decode_error", MIRAI_E_DECODE, "list of function");
     }
-    mirai__segment *garbage = mirai__segment_new(mirai_buffer_copy("\xff\xff\xff", 3), NULL, 0);
+    mirai__segment *garbage = mirai__segment_new("\xff\xff\xff", 3, NULL, 0);
     host_send(&host, MIRAI__FRAME_JOB, 0, ++host.attempt, garbage);
     assert_failed(host_result(&host, NULL), "decode_error", MIRAI_E_DECODE, "");
 

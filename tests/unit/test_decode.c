@@ -44,7 +44,7 @@ static mirai_status decode_body(const mirai__segment *like, const uint8_t *body,
 {
     for (size_t i = 0; i < like->count; i++) mirai_buffer_ref(like->buffers[i]);
     mirai__segment *segment =
-        mirai__segment_new(mirai_buffer_copy(body, size), like->buffers, like->count);
+        mirai__segment_new(body, size, like->buffers, like->count);
     mirai_status status = mirai__decode(segment, NULL, &mirai__limits_local, out);
     mirai__segment_release(segment);
     return status;
@@ -54,7 +54,7 @@ static void test_decode__bad_arguments(void **state)
 {
     (void)state;
     mirai_value *value = NULL;
-    mirai__segment *empty = mirai__segment_new(mirai_buffer_copy(NULL, 0), NULL, 0);
+    mirai__segment *empty = mirai__segment_new(NULL, 0, NULL, 0);
     assert_int_equal(mirai__decode(NULL, NULL, &mirai__limits_local, &value), MIRAI_E_DECODE);
     assert_int_equal(mirai__decode(empty, NULL, NULL, &value), MIRAI_E_DECODE);
     assert_int_equal(mirai__decode(empty, NULL, &mirai__limits_local, NULL), MIRAI_E_DECODE);
@@ -69,14 +69,14 @@ static void test_decode__every_prefix_is_refused(void **state)
     (void)state;
     things_register();
     mirai__segment *segment = sample();
-    const uint8_t *body = mirai_buffer_data(segment->body);
+    const uint8_t *body = segment->body;
     mirai_value *value = NULL;
-    for (size_t size = 0; size < mirai_buffer_size(segment->body); size++) {
+    for (size_t size = 0; size < segment->body_size; size++) {
         assert_int_equal(decode_body(segment, body, size, &value), MIRAI_E_DECODE);
         assert_null(value);
         assert_int_equal(things.live, 0);
     }
-    assert_int_equal(decode_body(segment, body, mirai_buffer_size(segment->body), &value),
+    assert_int_equal(decode_body(segment, body, segment->body_size, &value),
                      MIRAI_OK);
     mirai_value_release(value);
     mirai__segment_release(segment);
@@ -89,10 +89,10 @@ static void test_decode__any_wrong_byte_is_survived(void **state)
     (void)state;
     things_register();
     mirai__segment *segment = sample();
-    size_t size = mirai_buffer_size(segment->body);
+    size_t size = segment->body_size;
     uint8_t *body = malloc(size);
     assert_non_null(body);
-    memcpy(body, mirai_buffer_data(segment->body), size);
+    memcpy(body, segment->body, size);
     for (size_t at = 0; at < size; at++) {
         uint8_t right = body[at];
         for (unsigned wrong = 0; wrong < 256; wrong += wrong < 32 ? 1 : 7) {
@@ -116,7 +116,7 @@ static void test_decode__limits(void **state)
     things_register();
     mirai__segment *segment = sample();
     const mirai__limits enough = {
-        .body_bytes = mirai_buffer_size(segment->body),
+        .body_bytes = segment->body_size,
         .buffer_bytes = 2400 + 700,
         .buffers = 2,
         .depth = 6, /* dict, box, list, crate, list, string */

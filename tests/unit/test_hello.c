@@ -32,7 +32,7 @@ static mirai_status read_record(const uint8_t *record, size_t size, const uint8_
 {
     mirai__hello out;
     mirai__frame frame = {.kind = MIRAI__FRAME_HELLO,
-                          .segment = mirai__segment_new(mirai_buffer_copy(record, size), NULL, 0)};
+                          .segment = mirai__segment_new(record, size, NULL, 0)};
     mirai_status status = mirai__hello_read(&frame, wanted, &out);
     mirai__frame_fini(&frame);
     return status;
@@ -42,8 +42,8 @@ static void record_of(const mirai__hello *hello, uint8_t *record)
 {
     mirai__frame frame;
     assert_int_equal(mirai__hello_frame(hello, &frame), MIRAI_OK);
-    assert_int_equal(mirai_buffer_size(frame.segment->body), MIRAI__HELLO_SIZE);
-    memcpy(record, mirai_buffer_data(frame.segment->body), MIRAI__HELLO_SIZE);
+    assert_int_equal(frame.segment->body_size, MIRAI__HELLO_SIZE);
+    memcpy(record, frame.segment->body, MIRAI__HELLO_SIZE);
     mirai__frame_fini(&frame);
 }
 

@@ -60,7 +60,10 @@ static mirai__frame make_frame(unsigned number, size_t body, const size_t *sizes
     for (size_t i = 0; i < count; i++) buffers[i] = patterned(sizes[i], number + 1 + (unsigned)i);
     mirai__frame frame = {
         .kind = MIRAI__FRAME_JOB, .aux = -5, .task = number, .attempt = number + 1};
-    if (body > 0) frame.segment = mirai__segment_new(patterned(body, number), buffers, count);
+    if (body == 0) return frame;
+    mirai_buffer *bytes = patterned(body, number);
+    frame.segment = mirai__segment_new(mirai_buffer_data(bytes), body, buffers, count);
+    mirai_buffer_release(bytes);
     return frame;
 }
 
@@ -78,7 +81,7 @@ static bool is_frame(const mirai__frame *frame, unsigned number, size_t body, co
         return false;
     if (body == 0) return frame->segment == NULL;
     if (frame->segment == NULL || frame->segment->count != count ||
-        !is_buffer(frame->segment->body, body, number))
+        frame->segment->body_size != body || !is_pattern(frame->segment->body, body, number))
         return false;
     for (size_t i = 0; i < count; i++)
         if (!is_buffer(frame->segment->buffers[i], sizes[i], number + 1 + (unsigned)i))
@@ -327,11 +330,10 @@ static mirai_status receive_compressed(channel_ends ends, bool off_host, bool la
     link_ends links = {.a = mirai__link_new(ends.a, &mirai__limits_local),
                        .b = mirai__link_new(ends.b, &mirai__limits_local)};
     if (later) mirai__link_limit(links.b, &mirai__limits_local);
-    mirai_buffer *zeros = mirai__buffer_alloc(SIZE);
-    memset(mirai__buffer_bytes(zeros), 0, SIZE);
-    mirai__buffer_freeze(zeros);
     mirai__frame frame = make_frame(1, 0, NULL, 0), in = {0};
-    frame.segment = mirai__segment_new(zeros, NULL, 0);
+    frame.segment = mirai__segment_alloc(SIZE, 0);
+    assert_non_null(frame.segment);
+    memset(frame.segment->body, 0, SIZE);
     assert_int_equal(mirai__link_send(links.a, &frame), MIRAI_OK);
     mirai_status status = receive(links.b, &in);
     mirai__frame_fini(&in);

@@ -48,9 +48,9 @@ static mirai__segment *through_frame(mirai__segment *segment, bool compress)
 
 static bool is_same_body(const mirai__segment *a, const mirai__segment *b)
 {
-    size_t size = mirai_buffer_size(a->body);
-    return size == mirai_buffer_size(b->body) && a->count == b->count &&
-           memcmp(mirai_buffer_data(a->body), mirai_buffer_data(b->body), size) == 0;
+    size_t size = a->body_size;
+    return size == b->body_size && a->count == b->count &&
+           memcmp(a->body, b->body, size) == 0;
 }
 
 /* Written, read, written again: equal values and, where no buffer was shared by windows of it,

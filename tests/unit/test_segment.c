@@ -30,13 +30,15 @@ static void test_segment__refuses_what_is_missing(void **state)
     (void)state;
     released = 0;
     mirai_buffer *buffers[] = {counted(), NULL, counted()};
-    assert_null(mirai__segment_new(counted(), buffers, 3));
-    assert_int_equal(released, 3);
+    assert_null(mirai__segment_new("12345", 5, buffers, 3));
+    assert_int_equal(released, 2);
     buffers[0] = counted();
-    assert_null(mirai__segment_new(NULL, buffers, 1));
-    assert_int_equal(released, 4);
-    assert_null(mirai__segment_new(counted(), NULL, 2));
-    assert_int_equal(released, 5);
+    assert_null(mirai__segment_new(NULL, 5, buffers, 1));
+    assert_int_equal(released, 3);
+    assert_null(mirai__segment_new("12345", 5, NULL, 2));
+    assert_null(mirai__segment_alloc(SIZE_MAX, 0));
+    assert_null(mirai__segment_alloc(0, SIZE_MAX));
+    assert_null(mirai__segment_alloc(SIZE_MAX - 64, 16));
     assert_null(mirai__segment_ref(NULL));
     mirai__segment_release(NULL);
     assert_int_equal(mirai__segment_size(NULL), 0);
@@ -51,10 +53,13 @@ static void test_segment__holds_its_buffers(void **state)
     released = 0;
     mirai_buffer *open = mirai_buffer_copy("abc", 3);
     mirai_buffer *buffers[] = {counted(), open};
-    mirai__segment *segment = mirai__segment_new(counted(), buffers, 2);
+    mirai__segment *segment = mirai__segment_new("12345", 5, buffers, 2);
     assert_non_null(segment);
     assert_int_equal(mirai_buffer_is_frozen(open), 1);
     assert_int_equal(mirai__segment_size(segment), 13);
+    assert_int_equal(segment->body_size, 5);
+    assert_memory_equal(segment->body, "12345", 5);
+    assert_ptr_equal(segment->buffers[1], open);
     assert_ptr_equal(mirai__segment_ref(segment), segment);
     mirai__segment_release(segment);
     assert_int_equal(released, 0);
@@ -71,24 +76,41 @@ static void test_segment__holds_its_buffers(void **state)
     mirai_text_free(text);
     mirai_value_release(value);
     mirai_value_release(again);
-    assert_int_equal(released, 2);
+    assert_int_equal(released, 1);
+}
+
+static void test_segment__is_filled_by_its_maker(void **state)
+{
+    (void)state;
+    released = 0;
+    for (size_t size = 0; size < 20; size++) {
+        mirai__segment *segment = mirai__segment_alloc(size, 3);
+        assert_non_null(segment);
+        assert_int_equal(segment->count, 0);
+        for (int i = 0; i < 2; i++) segment->buffers[segment->count++] = counted();
+        memset(segment->body, 0xff, size);
+        assert_int_equal(mirai__segment_size(segment), size + 10);
+        mirai__segment_release(segment);
+        assert_int_equal(released, 2 * (int)size + 2);
+    }
 }
 
 static void test_segment__survives_failed_allocations(void **state)
 {
     (void)state;
     released = 0;
-    mirai_buffer *body = counted(), *buffers[] = {counted()};
+    mirai_buffer *buffers[] = {counted()};
     mirai__fault_arm(1, false);
-    assert_null(mirai__segment_new(body, buffers, 1));
+    assert_null(mirai__segment_new("12345", 5, buffers, 1));
     mirai__fault_arm(0, false);
-    assert_int_equal(released, 2);
+    assert_int_equal(released, 1);
 
-    mirai__segment *segment = mirai__segment_new(counted(), NULL, 0);
+    buffers[0] = counted();
+    mirai__segment *segment = mirai__segment_new("12345", 5, buffers, 1);
     mirai__fault_arm(1, false);
     assert_null(mirai__value_segment(segment));
     mirai__fault_arm(0, false);
-    assert_int_equal(released, 3);
+    assert_int_equal(released, 2);
 }
 
 int main(void)
@@ -96,6 +118,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_segment__refuses_what_is_missing),
         cmocka_unit_test(test_segment__holds_its_buffers),
+        cmocka_unit_test(test_segment__is_filled_by_its_maker),
         cmocka_unit_test(test_segment__survives_failed_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

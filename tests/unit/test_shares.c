@@ -148,7 +148,7 @@ static void test_shares__that_are_malformed_are_refused_each_time(void **state)
     mirai__shares shares;
     mirai_value *value;
     mirai__shares_init(&shares);
-    mirai__segment *broken = mirai__segment_new(mirai_buffer_copy("\x81\x82\x01", 3), NULL, 0);
+    mirai__segment *broken = mirai__segment_new("\x81\x82\x01", 3, NULL, 0);
     assert_int_equal(put(&shares, 1, MIRAI__SHARE_KEPT, broken), MIRAI_OK);
     for (int i = 0; i < 2; i++) assert_int_equal(get(&shares, 1, &value), MIRAI_E_DECODE);
     mirai__shares_fini(&shares);
@@ -158,7 +158,7 @@ static void *drop_some(void *context)
 {
     mirai__shares *shares = context;
     for (uint64_t id = 1; id <= 1000; id++) {
-        if (put(shares, id + 1000, 0, mirai__segment_new(mirai_buffer_copy("\x81\xf6", 2), NULL, 0)) != MIRAI_OK)
+        if (put(shares, id + 1000, 0, mirai__segment_new("\x81\xf6", 2, NULL, 0)) != MIRAI_OK)
             return shares;
         if (mirai__shares_drop(shares, id) != MIRAI_OK) return shares;
     }
