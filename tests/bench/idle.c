@@ -77,7 +77,7 @@ static void idle(void)
     bench_pause_us(SETTLE_MS * 1000);
     (void)snprintf(path, sizeof path, "/proc/%lld/smaps_rollup", (long long)pids[0]);
     bench_say("idle_private_kb", (double)sum_of(path, "Private_Clean:", "Private_Dirty:"), "kB",
-              NULL);
+              "peer_multiprocessing_idle_private_kb");
     long long before = all_switches(pids, DAEMONS);
     bench_pause_us(bench_is_tiny() ? 1000 : (int64_t)IDLE_MS * 1000);
     bench_say("idle_wakeups_10s", (double)(all_switches(pids, DAEMONS) - before), "count", NULL);

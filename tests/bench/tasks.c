@@ -1,14 +1,15 @@
 /*
  * tasks: many at once. Rates with a window of tasks in flight, each with its own argument and its
- * own checked result; a queue a million deep; and the shortest task of which half the time is
- * useful.
+ * own checked result; how many of them the less busy of two daemons gets; a queue a million deep; and
+ * the shortest task of which half the time is useful.
  */
 #include "bench.h"
 
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { WINDOW = 256, DEEP = 1000000, DEEP_RUN = 20000 };
+enum { WINDOW = 256, RATE_RUN = 100000, DEEP = 1000000, DEEP_RUN = 20000, SHARED_NS = 15000 };
 
 /* ---- functions of the daemon ---- */
 
@@ -20,10 +21,18 @@ static mirai_value *spin(mirai_job *job, const mirai_value *args, void *context)
     return mirai_int(length);
 }
 
+/* As long as a task of which two daemons must get a fair share; tells who has run it. */
+static mirai_value *whoami(mirai_job *job, const mirai_value *args, void *context)
+{
+    mirai_value_release(spin(job, args, context));
+    return mirai_int(getpid());
+}
+
 static mirai_status setup(void)
 {
     mirai_status status = bench_register_same();
     if (status == MIRAI_OK) status = mirai_function_register("spin", spin, NULL);
+    if (status == MIRAI_OK) status = mirai_function_register("whoami", whoami, NULL);
     return status == MIRAI_OK ? bench_register_hold() : status;
 }
 
@@ -49,11 +58,29 @@ static int64_t run(mirai_pool *pool, const char *function, size_t count, int64_t
 
 static void rate(const char *name, int32_t daemons, const char *yardstick)
 {
-    size_t count = bench_count(30000);
+    size_t count = bench_count(RATE_RUN);
     mirai_pool *pool = bench_open(daemons);
     (void)run(pool, "same", count / 10, -1);
     bench_say(name, 1e9 * (double)count / (double)run(pool, "same", count, -1), "1/s", yardstick);
     bench_close(pool);
+}
+
+/* The less busy daemon's part. */
+static void share(void)
+{
+    mirai_task *window[WINDOW];
+    size_t count = bench_count(20000), of_first = 0;
+    mirai_pool *pool = bench_open(2);
+    int64_t first = bench_pid(pool, 0);
+    for (size_t sent = 0, got = 0; got < count;) {
+        if (sent < count && sent - got < WINDOW)
+            window[sent++ % WINDOW] = bench_submit(pool, "whoami", mirai_int(SHARED_NS));
+        else if (bench_number(window[got++ % WINDOW]) == first)
+            of_first++;
+    }
+    bench_close(pool);
+    size_t least = of_first < count - of_first ? of_first : count - of_first;
+    bench_say("least_share_of_2_daemons", 100.0 * (double)least / (double)count, "%", NULL);
 }
 
 /* ---- a deep queue ---- */
@@ -84,8 +111,9 @@ static void queue(void)
     for (size_t i = 0; i < count; i++) tasks[i] = bench_submit(pool, "same", mirai_int((int64_t)i));
     int64_t spent = bench_now_ns() - began;
     memory = anonymous_memory() - memory;
-    bench_say("submit_ns", (double)spent / (double)count, "ns", NULL);
-    bench_say("bytes_per_queued_task", (double)memory / (double)count, "B", NULL);
+    bench_say("submit_ns", (double)spent / (double)count, "ns", "peer_multiprocessing_submit_ns");
+    bench_say("bytes_per_queued_task", (double)memory / (double)count, "B",
+              "peer_multiprocessing_bytes_per_queued_task");
 
     bench_ok(mirai_task_cancel(gate, NULL));
     mirai_task_release(gate);
@@ -130,6 +158,7 @@ int main(int argc, char **argv)
     bench_main(argc, argv, setup);
     rate("tasks_per_s_1", 1, "peer_multiprocessing_tasks_per_s");
     rate("tasks_per_s_2", 2, "tasks_per_s_1");
+    share();
     queue();
     shortest();
     return 0;
