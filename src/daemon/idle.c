@@ -34,10 +34,11 @@ static void spin(mirai_daemon *daemon)
 /* Receive what has come; true: nothing has, and the link is parked. */
 static bool receive(mirai_daemon *daemon, bool may_wait)
 {
-    bool any;
+    bool any = false;
+    mirai_status status = MIRAI_OK;
     (void)pthread_mutex_lock(&daemon->receiving);
     if (may_wait) spin(daemon);
-    mirai_status status = mirai__control_receive(daemon, &any);
+    if (mirai__link_look(daemon->link)) status = mirai__control_receive(daemon, &any); /* the end calls the control thread */
     bool parked = may_wait && status == MIRAI_OK && !any && mirai__link_park(daemon->link);
     (void)pthread_mutex_unlock(&daemon->receiving);
     if (status != MIRAI_OK) mirai__control_lost(daemon, status);
