@@ -21,15 +21,17 @@ mirai_status mirai__request_encode_stream(mirai_pool *pool, const char *function
                                           const char *label, const mirai_rng *stream, mirai__needs *needs,
                                           mirai__segment **out)
 {
-    mirai_value *call =
-        mirai_list_of(mirai_string(function), args, label != NULL ? mirai_string(label) : mirai_null(),
-                      mirai__seeds_value(stream), MIRAI_END);
-    if (call == NULL) return MIRAI_E_NOMEM;
+    uint8_t state[MIRAI__STREAM_SIZE];
+    mirai__call call = {.function = function, .args = args, .label = label};
+    if (stream != NULL) {
+        mirai__seeds_write(state, stream);
+        call.stream = state;
+    }
     mirai__sharing sharing;
     mirai__sharing_init(&sharing, pool);
     mirai__segment *segment = NULL;
-    mirai_status status = mirai__encode_sharing(call, pool->hooks, MIRAI__ENCODE_COPY, &sharing, &segment);
-    mirai_value_release(call);
+    mirai_status status = mirai__encode_call(&call, pool->hooks, MIRAI__ENCODE_COPY, &sharing, &segment);
+    mirai_value_release(args);
     if (status == MIRAI_OK) status = mirai__needs_take(needs, &sharing);
     mirai__sharing_fini(&sharing);
     if (status == MIRAI_OK)
