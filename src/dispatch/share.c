@@ -40,7 +40,7 @@ static void end(mirai__shared *shared)
     mirai__share *share = mirai__share_of(shared);
     mirai_pool *pool = share->pool;
     (void)pthread_mutex_lock(&links);
-    if (share->task != NULL) atomic_store(&share->task->share, NULL);
+    if (share->task != NULL) atomic_store(&mirai__task_extend(share->task)->share, NULL); /* it has been tied */
     share->task = NULL;
     (void)pthread_mutex_unlock(&links);
     mirai__segment_release(share->segment);
@@ -117,9 +117,10 @@ size_t mirai__share_size(const mirai__share *share)
 
 mirai__share *mirai__share_of_task(mirai_task *task)
 {
-    if (atomic_load_explicit(&task->share, memory_order_acquire) == NULL) return NULL;
+    const mirai__extra *extra = mirai__task_extra(task);
+    if (atomic_load_explicit(&extra->share, memory_order_acquire) == NULL) return NULL;
     (void)pthread_mutex_lock(&links);
-    mirai__share *share = atomic_load(&task->share);
+    mirai__share *share = atomic_load(&extra->share);
     if (share != NULL && !mirai__shared_try_ref(&share->shared)) share = NULL; /* it is about to go */
     (void)pthread_mutex_unlock(&links);
     return share;
@@ -128,14 +129,15 @@ mirai__share *mirai__share_of_task(mirai_task *task)
 mirai__share *mirai__share_tie(mirai__share *share, mirai_task *task)
 {
     mirai__share *other = mirai__share_of_task(task);
-    if (other != NULL) {
+    mirai__extra *extra = other == NULL ? mirai__task_extend(task) : NULL;
+    if (extra == NULL) {
         mirai__shared_release(&share->shared);
         return other;
     }
     (void)pthread_mutex_lock(&links);
-    mirai__share *before = atomic_load(&task->share);
+    mirai__share *before = atomic_load(&extra->share);
     if (before != NULL) before->task = NULL; /* one that is about to go */
-    atomic_store(&task->share, share);
+    atomic_store(&extra->share, share);
     share->task = task;
     share->shared.task = task->id;
     (void)pthread_mutex_unlock(&links);
@@ -144,9 +146,10 @@ mirai__share *mirai__share_tie(mirai__share *share, mirai_task *task)
 
 void mirai__share_untie(mirai_task *task)
 {
-    if (atomic_load_explicit(&task->share, memory_order_acquire) == NULL) return;
+    const mirai__extra *extra = mirai__task_extra(task);
+    if (atomic_load_explicit(&extra->share, memory_order_acquire) == NULL) return;
     (void)pthread_mutex_lock(&links);
-    mirai__share *share = atomic_load(&task->share);
+    mirai__share *share = atomic_load(&extra->share);
     if (share != NULL) share->task = NULL;
     (void)pthread_mutex_unlock(&links);
 }
