@@ -144,6 +144,7 @@ void mirai__task_resolved(mirai_pool *pool, mirai_task *task)
     mirai__gather_resolved(pool, task);
     mirai__queue_resolved(pool, task);
     mirai__notify_resolved(pool, task);
+    atomic_store_explicit(&task->is_resolved, true, memory_order_release);
     drop(task, true); /* the scheduler's hold */
 }
 
@@ -158,6 +159,7 @@ mirai__segment *mirai__task_segment(mirai_task *task)
 int32_t mirai__task_state(const mirai_task *task)
 {
     pthread_mutex_t *lock = &task->pool->lock;
+    if (atomic_load_explicit(&task->is_resolved, memory_order_acquire)) return MIRAI_TASK_RESOLVED;
     (void)pthread_mutex_lock(lock);
     int32_t state = task->sched.state;
     (void)pthread_mutex_unlock(lock);
@@ -216,22 +218,36 @@ static mirai_status decode(mirai_task *task, mirai_value **out)
     return value != NULL ? MIRAI_OK : MIRAI_E_NOMEM;
 }
 
-mirai_status mirai__task_value(mirai_task *task, const mirai_value **out)
+/* Whether this thread is to decode; what the state was, else. */
+static bool claim(mirai_task *task, uint8_t *state)
 {
+    *state = NOT_DECODED;
+    if (!atomic_compare_exchange_strong(&task->decoding, state, DECODING)) return false;
+    atomic_store_explicit(&task->read.decoder, pthread_self(), memory_order_relaxed);
+    return true;
+}
+
+/* Another reader is at it. *mine: it has failed, and this thread is to try. */
+static mirai_status await_value(mirai_task *task, bool *mine)
+{
+    mirai_status status = MIRAI_OK;
+    uint8_t state;
     (void)pthread_mutex_lock(&decode_lock);
-    while (task->decoding == DECODING) {
-        if (pthread_equal(task->read.decoder, pthread_self())) {
-            (void)pthread_mutex_unlock(&decode_lock);
-            return mirai__fail(MIRAI_E_STATE, "a hook asked for the very result that it is decoding");
-        }
-        (void)pthread_cond_wait(&decode_done, &decode_lock);
-    }
-    bool mine = task->decoding == NOT_DECODED;
-    if (mine) {
-        task->decoding = DECODING;
-        task->read.decoder = pthread_self();
+    while (!(*mine = claim(task, &state)) && state == DECODING && status == MIRAI_OK) {
+        if (pthread_equal(atomic_load_explicit(&task->read.decoder, memory_order_relaxed), pthread_self()))
+            status = mirai__fail(MIRAI_E_STATE, "a hook asked for the very result that it is decoding");
+        else
+            (void)pthread_cond_wait(&decode_done, &decode_lock);
     }
     (void)pthread_mutex_unlock(&decode_lock);
+    return status;
+}
+
+mirai_status mirai__task_value(mirai_task *task, const mirai_value **out)
+{
+    uint8_t state;
+    bool mine = claim(task, &state);
+    if (!mine && state == DECODING) MIRAI_TRY(await_value(task, &mine));
     if (!mine) {
         *out = task->read.value;
         return MIRAI_OK;

@@ -53,7 +53,7 @@ struct mirai_task {
     mirai__segment *result;  /* of a RESULT; until decoded */
     union {
         mirai_value *value; /* decoded; constant once set */
-        pthread_t decoder;  /* while decoding */
+        _Atomic pthread_t decoder; /* while decoding */
     } read;
     _Atomic(mirai__extra *) extra; /* owned; NULL: none. Made under the pool's lock, or before others see the task */
     uint64_t ran_on;         /* daemon of the last attempt; 0: none */
@@ -61,7 +61,8 @@ struct mirai_task {
     mirai__chain watches;    /* of those who wait for several (gather.h) */
     void *user;
     uint16_t label_at;       /* offset of the label in names */
-    uint8_t decoding;        /* 0 not yet, 1 under way, 2 done */
+    _Atomic bool is_resolved; /* set under the pool's lock, last of all that resolving does; may be read without */
+    _Atomic uint8_t decoding; /* 0 not yet, 1 under way, 2 done; see handle.c */
     bool is_held;            /* bytes of request, then of result, count in the pool's budget */
     char names[];            /* function, NUL, label, NUL */
 };

@@ -50,6 +50,7 @@ static void end(mirai__shared *shared)
     bool shut = pool->shares_shut, first = mirai__list_is_empty(&pool->graves);
     if (!shut) {
         mirai__list_append(&pool->graves, &share->grave);
+        atomic_store_explicit(&pool->has_graves, true, memory_order_release);
         if (first) mirai__engine_kick(pool); /* here, where its descriptor cannot be closed */
     }
     (void)pthread_mutex_unlock(&links);
@@ -207,6 +208,7 @@ static mirai__share *next_grave(mirai_pool *pool)
 {
     (void)pthread_mutex_lock(&links);
     mirai__list *node = mirai__list_pop(&pool->graves);
+    if (node == NULL) atomic_store_explicit(&pool->has_graves, false, memory_order_relaxed);
     (void)pthread_mutex_unlock(&links);
     return node != NULL ? mirai__list_entry(node, mirai__share, grave) : NULL;
 }
@@ -214,6 +216,7 @@ static mirai__share *next_grave(mirai_pool *pool)
 bool mirai__share_bury(mirai_pool *pool)
 {
     bool any = false;
+    if (!atomic_load_explicit(&pool->has_graves, memory_order_acquire)) return false; /* who sets it kicks afterwards */
     for (mirai__share *share; (share = next_grave(pool)) != NULL; any = true) {
         mirai__list *node;
         while ((node = mirai__list_pop(&share->copies)) != NULL) {
