@@ -90,7 +90,7 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_queue_new(mirai_queue **out);
  * most, once.
  * @param queue  borrowed.
  * @param task   borrowed; the queue holds it until it has come out.
- * @return MIRAI_OK; MIRAI_E_STATE when it is in a queue; MIRAI_E_INVALID; MIRAI_E_FORKED.
+ * @return MIRAI_OK; MIRAI_E_STATE when it is in a queue; MIRAI_E_NOMEM; MIRAI_E_INVALID; MIRAI_E_FORKED.
  * @thread any   @since 0.1
  */
 MIRAI_API MIRAI_NODISCARD mirai_status mirai_queue_add(mirai_queue *queue, mirai_task *task);

@@ -3,44 +3,41 @@
  */
 #include "bytes.h"
 
+#include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "alloc.h"
 #include "detail.h"
 
 void mirai__bytes_init(mirai__bytes *bytes)
 {
-    *bytes = (mirai__bytes){NULL, 0, 0};
+    *bytes = (mirai__bytes){NULL, 0, 0, NULL};
+}
+
+void mirai__bytes_lend(mirai__bytes *bytes, void *memory, size_t size)
+{
+    *bytes = (mirai__bytes){memory, 0, size, memory};
 }
 
 void mirai__bytes_fini(mirai__bytes *bytes)
 {
-    mirai__free(bytes->data);
+    if (bytes->data != bytes->lent) mirai__free(bytes->data);
     mirai__bytes_init(bytes);
 }
 
-mirai_status mirai__bytes_reserve(mirai__bytes *bytes, size_t more)
+mirai_status mirai__bytes_grow(mirai__bytes *bytes, size_t more)
 {
-    if (more <= bytes->capacity - bytes->size) return MIRAI_OK;
     size_t need;
     if (__builtin_add_overflow(bytes->size, more, &need))
         return mirai__fail(MIRAI_E_NOMEM, "out of memory for %zu more bytes", more);
     size_t capacity = bytes->capacity < 64 ? 64 : bytes->capacity;
     while (capacity < need) capacity = capacity > SIZE_MAX / 2 ? need : capacity * 2;
-    uint8_t *data = mirai__realloc(bytes->data, capacity, 1);
+    bool is_lent = bytes->data == bytes->lent;
+    uint8_t *data = mirai__realloc(is_lent ? NULL : bytes->data, capacity, 1);
     if (data == NULL) return MIRAI_E_NOMEM;
+    if (is_lent && bytes->size > 0) memcpy(data, bytes->data, bytes->size);
     bytes->data = data;
     bytes->capacity = capacity;
-    return MIRAI_OK;
-}
-
-mirai_status mirai__bytes_append(mirai__bytes *bytes, const void *data, size_t size)
-{
-    if (size == 0) return MIRAI_OK;
-    MIRAI_TRY(mirai__bytes_reserve(bytes, size));
-    memcpy(bytes->data + bytes->size, data, size);
-    bytes->size += size;
     return MIRAI_OK;
 }
 
@@ -78,6 +75,7 @@ char *mirai__bytes_steal_text(mirai__bytes *bytes)
     if (mirai__bytes_reserve(bytes, 1) != MIRAI_OK) return NULL;
     bytes->data[bytes->size] = '\0';
     char *text = (char *)bytes->data;
+    if (bytes->data == bytes->lent && (text = mirai__strndup(text, bytes->size)) == NULL) return NULL;
     mirai__bytes_init(bytes);
     return text;
 }

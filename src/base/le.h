@@ -4,22 +4,21 @@
 #ifndef MIRAI__LE_H
 #define MIRAI__LE_H
 
+#include <endian.h>
 #include <stdint.h>
 #include <string.h>
 
 #define MIRAI__LE(bits)                                                                            \
     static inline uint##bits##_t mirai__load_le##bits(const void *from)                            \
     {                                                                                              \
-        const uint8_t *bytes = from;                                                               \
-        uint##bits##_t number = 0;                                                                 \
-        for (unsigned i = 0; i < bits / 8; i++)                                                    \
-            number = (uint##bits##_t)(number | (uint##bits##_t)((uint##bits##_t)bytes[i] << (8 * i))); \
-        return number;                                                                             \
+        uint##bits##_t number;                                                                     \
+        memcpy(&number, from, sizeof number);                                                      \
+        return le##bits##toh(number);                                                              \
     }                                                                                              \
     static inline void mirai__store_le##bits(void *to, uint##bits##_t number)                      \
     {                                                                                              \
-        uint8_t *bytes = to;                                                                       \
-        for (unsigned i = 0; i < bits / 8; i++) bytes[i] = (uint8_t)(number >> (8 * i));           \
+        number = htole##bits(number);                                                              \
+        memcpy(to, &number, sizeof number);                                                        \
     }
 
 MIRAI__LE(16)

@@ -17,9 +17,6 @@
 #include "surroundings.h"
 #include <miraicore/daemon.h>
 
-/* A random stream in a JOB: six numbers of 32 bits, little-endian. */
-#define MIRAI__STREAM_SIZE 24
-
 struct mirai_job {
     mirai_daemon *daemon;  /* borrowed; NULL in tests, and here (here.h) */
     mirai__hooks *hooks;   /* borrowed; NULL: those of the process */

@@ -36,9 +36,9 @@ static void run(mirai_pool *pool, const mirai__sched_command *command)
         job.task = task->id;
         job.aux = task->sched.attempts;
         job.segment = task->request;
-        needs = &task->needs;
+        needs = &mirai__task_extra(task)->needs;
         task->ran_on = remote->id;
-        task->ran_pid = remote->process.pid;
+        task->ran_pid = (int32_t)remote->process.pid;
         mirai__events_task(pool, MIRAI_EVENT_TASK_RUNNING, task);
     } else {
         const mirai__everywhere *everywhere = mirai__everywhere_of(command->setup);

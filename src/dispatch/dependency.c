@@ -42,7 +42,8 @@ static mirai_status result_of(mirai_task *task, mirai_outcome *outcome, mirai__s
 {
     *outcome = task->sched.outcome; /* constant by now, as is `because` */
     *out = NULL;
-    if ((*outcome != MIRAI_OUTCOME_VALUE && *outcome != MIRAI_OUTCOME_FAILED) || task->because != NULL) return MIRAI_OK;
+    if ((*outcome != MIRAI_OUTCOME_VALUE && *outcome != MIRAI_OUTCOME_FAILED) || mirai__task_extra(task)->because != NULL)
+        return MIRAI_OK;
     *out = mirai__task_segment(task);
     if (*out != NULL) return MIRAI_OK;
     const mirai_value *value = NULL;
@@ -84,13 +85,14 @@ mirai_status mirai__dependency_share(mirai_task *task, mirai__share **out)
     }
     *out = mirai__share_tie(share, task);
     (void)pthread_mutex_unlock(lock);
-    return MIRAI_OK;
+    return *out != NULL ? MIRAI_OK : MIRAI_E_NOMEM;
 }
 
 void mirai__dependency_fail(mirai_pool *pool, mirai_task *task, const mirai__share *share)
 {
     if (task->sched.state != MIRAI_TASK_BLOCKED) return; /* resolved, and about to be given as such */
-    task->because = mirai__grounds_ref(share->grounds);
+    mirai__extra *extra = mirai__task_extend(task); /* it is there: it has the needs */
+    if (extra != NULL) extra->because = mirai__grounds_ref(share->grounds);
     mirai__sched_fail_blocked(&pool->sched, &task->sched, mirai__now_ms());
 }
 

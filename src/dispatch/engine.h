@@ -78,6 +78,7 @@ struct mirai_pool {
     struct mirai__listener *listener; /* NULL: daemons inherit their socket */
 
     mirai__list graves;  /* shares that daemons have still to be told of, under the lock of links (share.c) */
+    _Atomic bool has_graves; /* set under that lock; may be read without */
     bool shares_shut;    /* no more of them; under that lock too */
     int64_t heartbeat_ms; /* -1: none; constant */
     int64_t beat_at;      /* of heartbeat.h: MIRAI__NEVER while no daemon has been busy for long */

@@ -14,7 +14,7 @@
 typedef struct gathering gathering;
 
 typedef struct watch {
-    mirai__list of_task; /* in task->watches; guarded by the lock of the task's pool */
+    mirai__chained of_task; /* in task->watches; guarded by the lock of the task's pool */
     gathering *of;
 } watch;
 
@@ -38,8 +38,8 @@ static void count_down(gathering *all, size_t index)
 
 void mirai__gather_resolved(mirai_pool *pool, mirai_task *task)
 {
-    mirai__list *node;
-    while ((node = mirai__list_pop(&task->watches)) != NULL) {
+    mirai__chained *node;
+    while ((node = mirai__chain_pop(&task->watches)) != NULL) {
         watch *at = mirai__list_entry(node, watch, of_task);
         gathering *all = at->of;
         if (all->pool == NULL) (void)pthread_mutex_lock(&all->lock);
@@ -82,9 +82,8 @@ static void add_watch(gathering *all, size_t index)
 {
     watch *at = &all->watches[index];
     at->of = all;
-    mirai__list_init(&at->of_task);
     if (all->tasks[index]->sched.state != MIRAI_TASK_RESOLVED) {
-        mirai__list_append(&all->tasks[index]->watches, &at->of_task);
+        mirai__chain_add(&all->tasks[index]->watches, &at->of_task);
         return;
     }
     if (all->pool == NULL) (void)pthread_mutex_lock(&all->lock);
@@ -94,7 +93,7 @@ static void add_watch(gathering *all, size_t index)
 
 static void remove_watch(gathering *all, size_t index)
 {
-    mirai__list_remove(&all->watches[index].of_task);
+    mirai__chain_remove(&all->watches[index].of_task);
 }
 
 /* ---- tasks of one pool ----------------------------------------------------------------------- */

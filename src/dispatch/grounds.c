@@ -29,7 +29,7 @@ mirai__grounds *mirai__grounds_new(const mirai_task *task, mirai_outcome outcome
     atomic_init(&grounds->references, 1);
     grounds->task = task->id;
     grounds->outcome = outcome == MIRAI_OUTCOME_VALUE ? MIRAI_OUTCOME_FAILED : outcome;
-    grounds->deeper = mirai__grounds_ref(task->because);
+    grounds->deeper = mirai__grounds_ref(mirai__task_extra(task)->because);
     grounds->error = error;
     grounds->attempts = task->sched.attempts;
     grounds->label_at = task->label_at;

@@ -37,23 +37,54 @@ uint64_t mirai__task_number(void)
     return atomic_fetch_add_explicit(&last_task_id, 1, memory_order_relaxed) + 1;
 }
 
+const mirai__extra *mirai__task_extra(const mirai_task *task)
+{
+    static const mirai__extra none;
+    const mirai__extra *extra = atomic_load_explicit(&task->extra, memory_order_acquire);
+    return extra != NULL ? extra : &none;
+}
+
+mirai__extra *mirai__task_extend(mirai_task *task)
+{
+    mirai__extra *extra = atomic_load_explicit(&task->extra, memory_order_relaxed);
+    if (extra != NULL) return extra;
+    extra = mirai__alloc_zero(1, sizeof *extra);
+    if (extra == NULL) return NULL;
+    extra->task = task;
+    mirai__list_init(&extra->queued);
+    mirai__list_init(&extra->callback);
+    atomic_store_explicit(&task->extra, extra, memory_order_release);
+    return extra;
+}
+
+/* The last handle is gone. */
+static void free_extra(mirai_pool *pool, mirai__extra *extra, bool locked)
+{
+    if (extra == NULL) return;
+    if (extra->partials != NULL) mirai__budget_free(pool, extra->partials->held, locked);
+    mirai__share_untie(extra->task);
+    mirai__needs_fini(&extra->needs);
+    mirai__grounds_release(extra->because);
+    mirai__cause_free(extra->cause);
+    mirai__partials_free(extra->partials);
+    mirai__output_free(extra->output);
+    mirai__free(extra);
+}
+
 mirai_task *mirai__task_new(mirai_pool *pool, const char *function, const char *label)
 {
     size_t function_size = strlen(function) + 1;
     size_t label_size = label != NULL ? strlen(label) + 1 : 0;
-    mirai_task *task = mirai__alloc_zero(1, sizeof *task + function_size + label_size);
+    mirai_task *task = mirai__alloc_zero(1, offsetof(mirai_task, names) + function_size + label_size);
     if (task == NULL) return NULL;
     atomic_init(&task->references, 1);
     task->pool = mirai__engine_ref(pool);
     task->id = mirai__task_number();
     mirai__list_init(&task->sched.node);
     mirai__list_init(&task->waiters);
-    mirai__list_init(&task->watches);
-    mirai__list_init(&task->queued);
-    mirai__list_init(&task->callback);
     memcpy(task->names, function, function_size);
     if (label != NULL) {
-        task->label_at = (uint32_t)function_size;
+        task->label_at = (uint16_t)function_size;
         memcpy(task->names + function_size, label, label_size);
     }
     return task;
@@ -63,16 +94,11 @@ mirai_task *mirai__task_new(mirai_pool *pool, const char *function, const char *
 static void drop(mirai_task *task, bool locked)
 {
     if (atomic_fetch_sub_explicit(&task->references, 1, memory_order_acq_rel) != 1) return;
-    mirai__budget_free(task->pool, task->held + (task->partials != NULL ? task->partials->held : 0), locked);
-    mirai__share_untie(task);
-    mirai__needs_fini(&task->needs);
-    mirai__grounds_release(task->because);
+    if (task->is_held) mirai__budget_free(task->pool, mirai__segment_size(task->result), locked);
+    free_extra(task->pool, atomic_load_explicit(&task->extra, memory_order_acquire), locked);
     mirai__segment_release(task->request);
     mirai__segment_release(task->result);
-    mirai__cause_free(task->cause);
-    mirai__partials_free(task->partials);
-    mirai__output_free(task->output);
-    mirai_value_release(task->value);
+    mirai_value_release(task->read.value);
     mirai__engine_release(task->pool);
     mirai__free(task);
 }
@@ -84,18 +110,20 @@ void mirai__task_drop(mirai_task *task)
 
 void mirai__task_hold(mirai_pool *pool, mirai_task *task)
 {
-    task->held = mirai__segment_size(task->request);
-    mirai__budget_hold(pool, task->held);
+    task->is_held = true;
+    mirai__budget_hold(pool, mirai__segment_size(task->request));
 }
 
 /* From now on its result counts, instead of its request. */
 static void exchange(mirai_pool *pool, mirai_task *task)
 {
-    size_t before = task->held;
-    task->held = task->result != NULL ? mirai__segment_size(task->result) : 0;
-    mirai__budget_hold(pool, task->held);
+    size_t before = task->is_held ? mirai__segment_size(task->request) : 0;
+    task->is_held = true;
+    mirai__budget_hold(pool, mirai__segment_size(task->result));
     mirai__budget_free(pool, before, true);
     mirai__budget_resolved(pool);
+    mirai__segment_release(task->request);
+    task->request = NULL;
 }
 
 void mirai__task_resolved(mirai_pool *pool, mirai_task *task)
@@ -104,17 +132,19 @@ void mirai__task_resolved(mirai_pool *pool, mirai_task *task)
         mirai__cause_unstarted(task, pool->start_detail);
     mirai__output_settle(pool, task);
     mirai__events_task(pool, MIRAI_EVENT_TASK_RESOLVED, task);
-    mirai__dependency_settle(pool, task);
-    mirai__needs_leave(&task->needs);
-    mirai__needs_fini(&task->needs);
-    mirai__segment_release(task->request);
-    task->request = NULL;
+    mirai__extra *extra = atomic_load_explicit(&task->extra, memory_order_relaxed);
+    if (extra != NULL) {
+        mirai__dependency_settle(pool, task);
+        mirai__needs_leave(&extra->needs);
+        mirai__needs_fini(&extra->needs);
+    }
     exchange(pool, task);
     for (mirai__list *at = task->waiters.next; at != &task->waiters; at = at->next)
         mirai__driver_wake(pool, mirai__list_entry(at, mirai__waiter, of_task));
     mirai__gather_resolved(pool, task);
     mirai__queue_resolved(pool, task);
     mirai__notify_resolved(pool, task);
+    atomic_store_explicit(&task->is_resolved, true, memory_order_release);
     drop(task, true); /* the scheduler's hold */
 }
 
@@ -129,6 +159,7 @@ mirai__segment *mirai__task_segment(mirai_task *task)
 int32_t mirai__task_state(const mirai_task *task)
 {
     pthread_mutex_t *lock = &task->pool->lock;
+    if (atomic_load_explicit(&task->is_resolved, memory_order_acquire)) return MIRAI_TASK_RESOLVED;
     (void)pthread_mutex_lock(lock);
     int32_t state = task->sched.state;
     (void)pthread_mutex_unlock(lock);
@@ -168,8 +199,9 @@ static mirai_status decode(mirai_task *task, mirai_value **out)
     mirai_value *value = NULL;
     if (outcome != MIRAI_OUTCOME_VALUE && outcome != MIRAI_OUTCOME_FAILED) {
         value = mirai__outcome_error(task, outcome);
-    } else if (task->because != NULL) {
-        value = mirai__outcome_annotate(task, mirai__grounds_error(task->because, task->pool->hooks));
+    } else if (mirai__task_extra(task)->because != NULL) {
+        const mirai__grounds *because = mirai__task_extra(task)->because;
+        value = mirai__outcome_annotate(task, mirai__grounds_error(because, task->pool->hooks));
     } else {
         mirai_status status =
             mirai__decode(task->result, task->pool->hooks, &mirai__limits_local, &value);
@@ -186,36 +218,49 @@ static mirai_status decode(mirai_task *task, mirai_value **out)
     return value != NULL ? MIRAI_OK : MIRAI_E_NOMEM;
 }
 
-mirai_status mirai__task_value(mirai_task *task, const mirai_value **out)
+/* Whether this thread is to decode; what the state was, else. */
+static bool claim(mirai_task *task, uint8_t *state)
 {
+    *state = NOT_DECODED;
+    if (!atomic_compare_exchange_strong(&task->decoding, state, DECODING)) return false;
+    atomic_store_explicit(&task->read.decoder, pthread_self(), memory_order_relaxed);
+    return true;
+}
+
+/* Another reader is at it. *mine: it has failed, and this thread is to try. */
+static mirai_status await_value(mirai_task *task, bool *mine)
+{
+    mirai_status status = MIRAI_OK;
+    uint8_t state;
     (void)pthread_mutex_lock(&decode_lock);
-    while (task->decoding == DECODING) {
-        if (pthread_equal(task->decoder, pthread_self())) {
-            (void)pthread_mutex_unlock(&decode_lock);
-            return mirai__fail(MIRAI_E_STATE, "a hook asked for the very result that it is decoding");
-        }
-        (void)pthread_cond_wait(&decode_done, &decode_lock);
-    }
-    bool mine = task->decoding == NOT_DECODED;
-    if (mine) {
-        task->decoding = DECODING;
-        task->decoder = pthread_self();
+    while (!(*mine = claim(task, &state)) && state == DECODING && status == MIRAI_OK) {
+        if (pthread_equal(atomic_load_explicit(&task->read.decoder, memory_order_relaxed), pthread_self()))
+            status = mirai__fail(MIRAI_E_STATE, "a hook asked for the very result that it is decoding");
+        else
+            (void)pthread_cond_wait(&decode_done, &decode_lock);
     }
     (void)pthread_mutex_unlock(&decode_lock);
+    return status;
+}
+
+mirai_status mirai__task_value(mirai_task *task, const mirai_value **out)
+{
+    uint8_t state;
+    bool mine = claim(task, &state);
+    if (!mine && state == DECODING) MIRAI_TRY(await_value(task, &mine));
     if (!mine) {
-        *out = task->value;
+        *out = task->read.value;
         return MIRAI_OK;
     }
 
     mirai_value *value = NULL;
     mirai_status status = decode(task, &value);
     (void)pthread_mutex_lock(&decode_lock);
-    task->value = value;
+    task->read.value = value; /* NULL on failure */
     task->decoding = status == MIRAI_OK ? DECODED : NOT_DECODED;
     mirai__segment *result = status == MIRAI_OK ? task->result : NULL;
     if (result != NULL) task->result = NULL;
-    size_t held = result != NULL ? task->held : 0;
-    if (result != NULL) task->held = 0;
+    size_t held = mirai__segment_size(result);
     (void)pthread_cond_broadcast(&decode_done);
     (void)pthread_mutex_unlock(&decode_lock);
     mirai__segment_release(result);

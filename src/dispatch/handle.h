@@ -7,6 +7,7 @@
 #ifndef MIRAI__HANDLE_H
 #define MIRAI__HANDLE_H
 
+#include "chain.h"
 #include "engine.h"
 #include "remote.h"
 #include "share.h"
@@ -23,42 +24,56 @@ typedef struct mirai__cause {
     char *unstarted;   /* why it never came; owned or NULL */
 } mirai__cause;
 
-struct mirai_task {
-    mirai__sched_task sched;
-    _Atomic int64_t references; /* handles, the scheduler (until resolved), the callback queue */
-    mirai_pool *pool;           /* held */
-    uint64_t id;
+/* What few tasks have. */
+typedef struct mirai__extra {
+    mirai_task *task;
     uint64_t only_on;        /* number of the daemon that it is to run on; 0: any */
-    mirai__segment *request; /* until resolved */
     mirai__needs needs;      /* what the request refers to; until resolved */
-    mirai__segment *result;  /* of a RESULT; until decoded */
     _Atomic(mirai__share *) share; /* of the result, not counted; set under the lock of links (share.c) */
     mirai__grounds *because; /* why the task failed that this one needed; owned or NULL */
-    size_t held;             /* bytes of request, then of result, that count in the pool's budget */
-    struct mirai__output *output; /* that was captured (output.h); owned or NULL */
     mirai__cause *cause;     /* owned or NULL */
-    uint64_t ran_on;         /* daemon of the last attempt; 0: none */
-    int64_t ran_pid;         /* its process */
-    mirai__list waiters;     /* mirai__waiter.of_task */
-    mirai__list watches;     /* of those who wait for several (gather.h) */
+    struct mirai__output *output; /* that was captured (output.h); owned or NULL */
+    struct mirai__partials *partials; /* owned; NULL: it has said nothing, and no callback waits for that */
     _Atomic(struct mirai_queue *) queue; /* that it is in (queue.h); set under the pool's lock */
     mirai__list queued;      /* in that queue, guarded by the queue's lock */
     mirai__list callback;    /* in pool->callbacks, or among those that mirai_pool_process() is at */
+    mirai_resolved_fn on_resolved;
     bool resolved_due;       /* on_resolved is to be called */
     bool delivering;         /* a thread is calling the callbacks, and looks again */
-    struct mirai__partials *partials; /* owned; NULL: it has said nothing, and no callback waits for that */
-    mirai_resolved_fn on_resolved;
+} mirai__extra;
+
+/* A million of them may be queued: what few have is in the extra. */
+struct mirai_task {
+    mirai__sched_task sched;
+    _Atomic int32_t references; /* handles, the scheduler (until resolved), the callback queue */
+    int32_t ran_pid;         /* process of ran_on */
+    mirai_pool *pool;        /* held */
+    uint64_t id;
+    mirai__segment *request; /* until resolved */
+    mirai__segment *result;  /* of a RESULT; until decoded */
+    union {
+        mirai_value *value; /* decoded; constant once set */
+        _Atomic pthread_t decoder; /* while decoding */
+    } read;
+    _Atomic(mirai__extra *) extra; /* owned; NULL: none. Made under the pool's lock, or before others see the task */
+    uint64_t ran_on;         /* daemon of the last attempt; 0: none */
+    mirai__list waiters;     /* mirai__waiter.of_task */
+    mirai__chain watches;    /* of those who wait for several (gather.h) */
     void *user;
-    mirai_value *value;  /* decoded; constant once set */
-    pthread_t decoder;   /* while decoding */
-    int32_t decoding;    /* 0 not yet, 1 under way, 2 done */
-    uint32_t label_at;   /* offset of the label in names */
-    char names[];        /* function, NUL, label, NUL */
+    uint16_t label_at;       /* offset of the label in names */
+    _Atomic bool is_resolved; /* set under the pool's lock, last of all that resolving does; may be read without */
+    _Atomic uint8_t decoding; /* 0 not yet, 1 under way, 2 done; see handle.c */
+    bool is_held;            /* bytes of request, then of result, count in the pool's budget */
+    char names[];            /* function, NUL, label, NUL */
 };
 
 uint64_t mirai__task_number(void); /* next number of a task, or of a run everywhere: they share the range */
 mirai_task *mirai__task_new(mirai_pool *pool, const char *function, const char *label);
 mirai_task *mirai__task_of(mirai__sched_task *task);
+/* Its extra, or that of one that has nothing. */
+const mirai__extra *mirai__task_extra(const mirai_task *task);
+/* Its extra, made if need be; lock held, or nobody else has the task. NULL: no memory. */
+mirai__extra *mirai__task_extend(mirai_task *task);
 void mirai__task_drop(mirai_task *task); /* one reference less; lock not held; may run user code: releases of a value */
 /* Its request is kept from now on. Lock held. */
 void mirai__task_hold(mirai_pool *pool, mirai_task *task);

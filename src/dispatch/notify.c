@@ -45,19 +45,20 @@ void mirai__notify_calm(mirai_pool *pool)
 }
 
 /* Have the task's callbacks called; once, however much is due. Whoever is at it looks again. */
-static void enqueue(mirai_pool *pool, mirai_task *task)
+static void enqueue(mirai_pool *pool, mirai__extra *extra)
 {
-    if (task->delivering || !mirai__list_is_empty(&task->callback)) return;
-    atomic_fetch_add_explicit(&task->references, 1, memory_order_relaxed);
-    mirai__list_append(&pool->callbacks, &task->callback);
+    if (extra->delivering || !mirai__list_is_empty(&extra->callback)) return;
+    atomic_fetch_add_explicit(&extra->task->references, 1, memory_order_relaxed);
+    mirai__list_append(&pool->callbacks, &extra->callback);
     mirai__notify_ring(pool);
 }
 
 void mirai__notify_resolved(mirai_pool *pool, mirai_task *task)
 {
-    if (task->on_resolved != NULL) {
-        task->resolved_due = true;
-        enqueue(pool, task);
+    if (mirai__task_extra(task)->on_resolved != NULL) {
+        mirai__extra *extra = mirai__task_extend(task);
+        extra->resolved_due = true;
+        enqueue(pool, extra);
     } else if (pool->event_fd >= 0) {
         pool->plain_events++;
         mirai__notify_ring(pool);
@@ -66,7 +67,7 @@ void mirai__notify_resolved(mirai_pool *pool, mirai_task *task)
 
 void mirai__notify_said(mirai_pool *pool, mirai_task *task)
 {
-    enqueue(pool, task);
+    enqueue(pool, mirai__task_extend(task)); /* it is there: it has the callbacks */
 }
 
 mirai_status mirai__notify_fd(mirai_pool *pool, int *fd)
@@ -97,31 +98,32 @@ static size_t deliver(mirai_pool *pool)
 }
 
 /* Lock held. */
-static bool take_resolved(mirai_task *task)
+static bool take_resolved(mirai__extra *extra)
 {
-    bool due = task->resolved_due;
-    task->resolved_due = false;
+    bool due = extra->resolved_due;
+    extra->resolved_due = false;
     return due;
 }
 
 /* Call what is due for a task, in order, until nothing is; the lock is dropped meanwhile. */
-static size_t call_back(mirai_pool *pool, mirai_task *task)
+static size_t call_back(mirai_pool *pool, mirai__extra *extra)
 {
+    mirai_task *task = extra->task;
     size_t count = 0;
-    task->delivering = true;
+    extra->delivering = true;
     for (;;) {
         bool said = mirai__partials_due(task);
-        if (!said && !take_resolved(task)) break;
+        if (!said && !take_resolved(extra)) break;
         (void)pthread_mutex_unlock(&pool->lock);
         if (said) {
             count += mirai__partials_deliver(task);
         } else {
-            task->on_resolved(task, task->user);
+            extra->on_resolved(task, task->user);
             count++;
         }
         (void)pthread_mutex_lock(&pool->lock);
     }
-    task->delivering = false;
+    extra->delivering = false;
     return count;
 }
 
@@ -141,11 +143,11 @@ size_t mirai__notify_process(mirai_pool *pool)
     if (delivers) handled += deliver(pool);
     (void)pthread_mutex_lock(&pool->lock);
     while ((node = mirai__list_pop(&due)) != NULL) {
-        mirai_task *task = mirai__list_entry(node, mirai_task, callback);
+        mirai__extra *extra = mirai__list_entry(node, mirai__extra, callback);
         /* Another thread that is at it looks again before it stops; so order is kept. */
-        if (!task->delivering) handled += call_back(pool, task);
+        if (!extra->delivering) handled += call_back(pool, extra);
         (void)pthread_mutex_unlock(&pool->lock);
-        mirai__task_drop(task);
+        mirai__task_drop(extra->task);
         (void)pthread_mutex_lock(&pool->lock);
     }
     (void)pthread_mutex_unlock(&pool->lock);

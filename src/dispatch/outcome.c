@@ -19,9 +19,11 @@ void mirai__cause_free(mirai__cause *cause)
 
 void mirai__cause_unstarted(mirai_task *task, const char *why)
 {
-    mirai__cause_free(task->cause);
-    task->cause = mirai__alloc_zero(1, sizeof *task->cause);
-    if (task->cause != NULL) task->cause->unstarted = mirai__strdup(why != NULL ? why : "its daemon did not start");
+    mirai__extra *extra = mirai__task_extend(task); /* without memory its error says less */
+    if (extra == NULL) return;
+    mirai__cause_free(extra->cause);
+    extra->cause = mirai__alloc_zero(1, sizeof *extra->cause);
+    if (extra->cause != NULL) extra->cause->unstarted = mirai__strdup(why != NULL ? why : "its daemon did not start");
 }
 
 static mirai_value *with_text(mirai_value *error, const char *key, const char *text)
@@ -91,13 +93,14 @@ static mirai_value *with_cause(mirai_value *error, const mirai__cause *cause)
 
 static mirai_value *lost(const mirai_task *task)
 {
-    const mirai__cause *cause = task->cause;
+    const mirai__cause *cause = mirai__task_extra(task)->cause;
+    uint64_t only_on = mirai__task_extra(task)->only_on;
     char message[512];
     if (task->sched.loss == MIRAI__LOSS_STRANDED) {
         mirai_value *error =
             mirai_error("daemon_lost", MIRAI_OUTCOME_LOST,
-                        "daemon %llu, on which alone the task was to run, is gone", (unsigned long long)task->only_on);
-        return with_number(error, "daemon", task->only_on);
+                        "daemon %llu, on which alone the task was to run, is gone", (unsigned long long)only_on);
+        return with_number(error, "daemon", only_on);
     }
     if (cause != NULL && cause->unstarted != NULL)
         return mirai_error("daemon_lost", MIRAI_OUTCOME_LOST, "%s", cause->unstarted);

@@ -86,8 +86,10 @@ void mirai__output_free(mirai__output *output)
 /* NULL: no memory; what was written is then lost, nothing else. */
 static mirai__output *of(mirai_task *task)
 {
-    if (task->output == NULL) task->output = mirai__alloc_zero(1, sizeof *task->output);
-    return task->output;
+    mirai__extra *extra = mirai__task_extend(task);
+    if (extra == NULL) return NULL;
+    if (extra->output == NULL) extra->output = mirai__alloc_zero(1, sizeof *extra->output);
+    return extra->output;
 }
 
 static void keep(const mirai__capturing *capturing, mirai_task *task, int32_t stream, const char *data, size_t size)
@@ -194,9 +196,10 @@ void mirai__output_settle(mirai_pool *pool, mirai_task *task)
 void mirai__output_begin(mirai_pool *pool, mirai__remote *remote, mirai_task *task)
 {
     mirai__output_drain(pool, remote, NULL); /* written since the last task */
-    if (task == NULL || task->output == NULL) return;
-    mirai__output_free(task->output);
-    task->output = NULL;
+    if (task == NULL || mirai__task_extra(task)->output == NULL) return;
+    mirai__extra *extra = mirai__task_extend(task);
+    mirai__output_free(extra->output);
+    extra->output = NULL;
 }
 
 /* ---- giving ---------------------------------------------------------------------------------- */
@@ -244,7 +247,7 @@ mirai_status mirai__output_value(mirai_task *task, mirai_value **out)
     bool resolved = task->sched.state == MIRAI_TASK_RESOLVED;
     (void)pthread_mutex_unlock(&pool->lock);
     if (!resolved) return mirai__fail(MIRAI_E_AGAIN, "the task has not resolved");
-    const mirai__output *output = task->output; /* constant by now */
+    const mirai__output *output = mirai__task_extra(task)->output; /* constant by now */
     int64_t dropped = output != NULL ? (int64_t)output->dropped : 0;
     *out = mirai_dict_of("stdout", text_of(output, 1), "stderr", text_of(output, 2), "dropped", mirai_int(dropped),
                          MIRAI_END);

@@ -24,11 +24,19 @@ typedef struct item {
 
 static mirai__partials *of(mirai_task *task)
 {
-    if (task->partials == NULL) {
-        task->partials = mirai__alloc_zero(1, sizeof *task->partials);
-        if (task->partials != NULL) mirai__list_init(&task->partials->items);
+    mirai__extra *extra = mirai__task_extend(task);
+    if (extra == NULL) return NULL;
+    if (extra->partials == NULL) {
+        extra->partials = mirai__alloc_zero(1, sizeof *extra->partials);
+        if (extra->partials != NULL) mirai__list_init(&extra->partials->items);
     }
-    return task->partials;
+    return extra->partials;
+}
+
+/* As it is; NULL: it has none. */
+static mirai__partials *found(const mirai_task *task)
+{
+    return mirai__task_extra(task)->partials;
 }
 
 mirai_status mirai__partials_expect(mirai_task *task, mirai_progress_fn on_progress, mirai_partial_fn on_partial)
@@ -82,7 +90,7 @@ const char *mirai__partials_progress(mirai_pool *pool, mirai_task *task, const m
 /* Nobody has a handle: the one owner is the scheduler. */
 static bool is_detached(const mirai_task *task)
 {
-    bool called = task->partials != NULL && task->partials->on_partial != NULL;
+    bool called = found(task) != NULL && found(task)->on_partial != NULL;
     return !called && atomic_load_explicit(&task->references, memory_order_relaxed) <= 1;
 }
 
@@ -130,7 +138,7 @@ static mirai_status decode(const mirai_task *task, mirai__segment *segment, mira
 static bool has_partial(void *context)
 {
     const mirai_task *task = context;
-    bool has = task->partials != NULL && !mirai__list_is_empty(&task->partials->items);
+    bool has = found(task) != NULL && !mirai__list_is_empty(&found(task)->items);
     return has || task->sched.state == MIRAI_TASK_RESOLVED;
 }
 
@@ -144,12 +152,12 @@ mirai_status mirai_task_next_partial(mirai_task *task, mirai_value **out, int64_
     mirai_pool *pool = task->pool;
     mirai__segment *segment = NULL;
     (void)pthread_mutex_lock(&pool->lock);
-    bool called = task->partials != NULL && task->partials->on_partial != NULL;
+    bool called = found(task) != NULL && found(task)->on_partial != NULL;
     mirai_status status = called ? mirai__fail(MIRAI_E_STATE, "the task was submitted with on_partial")
                                  : mirai__driver_wait(pool, &task->waiters, has_partial, task,
                                                       mirai__deadline(timeout_ms), true);
     if (status == MIRAI_OK) {
-        segment = take(pool, task->partials);
+        segment = take(pool, found(task));
         if (segment == NULL) status = mirai__fail(MIRAI_E_CLOSED, "the task has resolved and emits no more");
     }
     (void)pthread_mutex_unlock(&pool->lock);
@@ -163,7 +171,7 @@ mirai_status mirai_task_progress(mirai_task *task, double *fraction, char **text
     mirai_status status = MIRAI_OK;
     char *copy = NULL;
     (void)pthread_mutex_lock(&task->pool->lock);
-    const mirai__partials *partials = task->partials;
+    const mirai__partials *partials = found(task);
     if (partials == NULL || !partials->has_progress)
         status = mirai__fail(MIRAI_E_AGAIN, "the task has not said how far it is");
     else if (text != NULL) {
@@ -180,7 +188,7 @@ mirai_status mirai_task_progress(mirai_task *task, double *fraction, char **text
 
 bool mirai__partials_due(const mirai_task *task)
 {
-    const mirai__partials *partials = task->partials;
+    const mirai__partials *partials = found(task);
     if (partials == NULL) return false;
     return partials->progress_due || (partials->on_partial != NULL && !mirai__list_is_empty(&partials->items));
 }
@@ -195,13 +203,13 @@ static void call_partial(mirai_task *task, mirai__segment *segment)
                             "a partial result could not be read: %s", why != NULL ? why : "no memory");
         mirai__free(why);
     }
-    if (value != NULL) task->partials->on_partial(task, value, task->user);
+    if (value != NULL) found(task)->on_partial(task, value, task->user);
     mirai_value_release(value);
 }
 
 size_t mirai__partials_deliver(mirai_task *task)
 {
-    mirai__partials *partials = task->partials;
+    mirai__partials *partials = found(task);
     size_t count = 0;
     if (partials == NULL) return 0;
     for (;; count++) {

@@ -16,7 +16,7 @@
 struct mirai_queue {
     pthread_mutex_t lock;
     pthread_cond_t changed; /* for the passive: a task is ready, the queue is empty, an interrupt came */
-    mirai__list members;    /* tasks in it that have not resolved: mirai_task.queued */
+    mirai__list members;    /* tasks in it that have not resolved: mirai__extra.queued */
     mirai__list ready;      /* that have, in order */
     size_t ready_count, size;
     size_t inside;      /* threads in mirai__queue_next() that may wait */
@@ -78,19 +78,25 @@ static void wake_all(mirai_queue *queue)
 
 /* ---- going in -------------------------------------------------------------------------------- */
 
-static void make_ready(mirai_queue *queue, mirai_task *task)
+static mirai__extra *extra_at(mirai__list *node)
 {
-    mirai__list_append(&queue->ready, &task->queued);
+    return mirai__list_entry(node, mirai__extra, queued);
+}
+
+static void make_ready(mirai_queue *queue, mirai__extra *extra)
+{
+    mirai__list_append(&queue->ready, &extra->queued);
     queue->ready_count++;
 }
 
 void mirai__queue_resolved(mirai_pool *pool, mirai_task *task)
 {
-    mirai_queue *queue = atomic_load(&task->queue);
+    mirai__extra *extra = atomic_load_explicit(&task->extra, memory_order_relaxed);
+    mirai_queue *queue = extra != NULL ? atomic_load(&extra->queue) : NULL;
     if (queue == NULL) return;
     (void)pthread_mutex_lock(&queue->lock);
-    mirai__list_remove(&task->queued);
-    make_ready(queue, task);
+    mirai__list_remove(&extra->queued);
+    make_ready(queue, extra);
     tell_ready(queue, pool);
     (void)pthread_mutex_unlock(&queue->lock);
 }
@@ -116,9 +122,10 @@ mirai_status mirai__queue_add(mirai_queue *queue, mirai_task *task)
     mirai_queue *none = NULL;
     mirai_pool *pool = task->pool, *left = NULL;
     (void)pthread_mutex_lock(&pool->lock);
-    if (!atomic_compare_exchange_strong(&task->queue, &none, queue)) {
+    mirai__extra *extra = mirai__task_extend(task);
+    if (extra == NULL || !atomic_compare_exchange_strong(&extra->queue, &none, queue)) {
         (void)pthread_mutex_unlock(&pool->lock);
-        return mirai__fail(MIRAI_E_STATE, "the task is in a queue already");
+        return extra == NULL ? MIRAI_E_NOMEM : mirai__fail(MIRAI_E_STATE, "the task is in a queue already");
     }
     atomic_fetch_add_explicit(&task->references, 1, memory_order_relaxed);
     (void)pthread_mutex_lock(&queue->lock);
@@ -126,9 +133,9 @@ mirai_status mirai__queue_add(mirai_queue *queue, mirai_task *task)
     queue->size++;
     bool resolved = task->sched.state == MIRAI_TASK_RESOLVED;
     if (resolved)
-        make_ready(queue, task);
+        make_ready(queue, extra);
     else
-        mirai__list_append(&queue->members, &task->queued);
+        mirai__list_append(&queue->members, &extra->queued);
     if (resolved) tell_ready(queue, pool);
     (void)pthread_mutex_unlock(&queue->lock);
     (void)pthread_mutex_unlock(&pool->lock);
@@ -153,11 +160,12 @@ static bool take(visit *self)
     mirai_queue *queue = self->queue;
     mirai__list *node = mirai__list_pop(&queue->ready);
     if (node == NULL) return queue->size == 0;
-    self->task = mirai__list_entry(node, mirai_task, queued);
+    mirai__extra *extra = extra_at(node);
+    self->task = extra->task;
     queue->ready_count--;
     queue->size--;
     self->was_last = queue->size == 0 && queue->inside > 1;
-    atomic_store(&self->task->queue, NULL);
+    atomic_store(&extra->queue, NULL);
     return true;
 }
 
@@ -191,7 +199,7 @@ static bool tell(mirai__passive *passive, const mirai_pool *pool)
     mirai_queue *queue = self->queue;
     (void)pthread_mutex_lock(&queue->lock);
     for (mirai__list *at = queue->members.next; at != &queue->members && !self->interrupted; at = at->next)
-        self->interrupted = mirai__list_entry(at, mirai_task, queued)->pool == pool;
+        self->interrupted = extra_at(at)->task->pool == pool;
     bool concerned = self->interrupted;
     if (concerned) (void)pthread_cond_broadcast(&queue->changed);
     (void)pthread_mutex_unlock(&queue->lock);
@@ -203,7 +211,7 @@ static mirai_pool *interrupted_pool(const mirai_queue *queue)
 {
     if (!mirai__interrupt_anywhere()) return NULL;
     for (mirai__list *at = queue->members.next; at != &queue->members; at = at->next) {
-        mirai_pool *pool = mirai__list_entry(at, mirai_task, queued)->pool;
+        mirai_pool *pool = extra_at(at)->task->pool;
         if (mirai__interrupt_is_kept(pool)) return mirai__engine_ref(pool);
     }
     return NULL;
@@ -285,13 +293,14 @@ void mirai__queue_release(mirai_queue *queue)
         (void)pthread_mutex_lock(&queue->lock);
         mirai__list *node = queue->members.next != &queue->members ? queue->members.next : queue->ready.next;
         if (node == &queue->ready) break;
-        mirai_task *task = mirai__list_entry(node, mirai_task, queued);
+        mirai__extra *extra = extra_at(node);
+        mirai_task *task = extra->task;
         (void)pthread_mutex_unlock(&queue->lock);
         /* Its pool's lock first: it may be about to resolve. What is in the queue is held, so that it is still there. */
         (void)pthread_mutex_lock(&task->pool->lock);
         (void)pthread_mutex_lock(&queue->lock);
-        mirai__list_remove(&task->queued);
-        atomic_store(&task->queue, NULL);
+        mirai__list_remove(&extra->queued);
+        atomic_store(&extra->queue, NULL);
         (void)pthread_mutex_unlock(&queue->lock);
         (void)pthread_mutex_unlock(&task->pool->lock);
         mirai__task_drop(task);

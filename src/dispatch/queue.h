@@ -15,7 +15,7 @@
 
 /* No lock is held on entry to any of these, but the last. Arguments have been checked. */
 mirai_status mirai__queue_new(mirai_queue **out);
-mirai_status mirai__queue_add(mirai_queue *queue, mirai_task *task); /* E_STATE */
+mirai_status mirai__queue_add(mirai_queue *queue, mirai_task *task); /* E_STATE, E_NOMEM */
 /* MIRAI_OK, E_NOT_FOUND, E_TIMEDOUT, E_INTERRUPTED, E_NOMEM. */
 mirai_status mirai__queue_next(mirai_queue *queue, mirai_task **out, int64_t deadline);
 /* What is ready, without waiting, driving or saying why not: NULL: nothing is. Owned. */

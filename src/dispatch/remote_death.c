@@ -95,8 +95,10 @@ static void tell_failed_start(mirai_pool *pool, const mirai__remote *remote, con
 static void note_cause(const mirai__remote *remote)
 {
     mirai__cause **cause = NULL;
+    mirai__extra *extra = NULL;
+    if (remote->sched.task != NULL) extra = mirai__task_extend(mirai__task_of(remote->sched.task));
     if (remote->sched.task != NULL)
-        cause = &mirai__task_of(remote->sched.task)->cause;
+        cause = extra != NULL ? &extra->cause : NULL;
     else if (remote->sched.setup != NULL)
         cause = &mirai__everywhere_of(remote->sched.setup)->cause;
     if (cause == NULL) return;

@@ -3,10 +3,7 @@
  */
 #include "seeds.h"
 
-#include <string.h>
-
-#include "buffer_private.h"
-#include "job.h"
+#include "message.h"
 #include "le.h"
 
 enum { MAP_BITS = 40 };
@@ -18,7 +15,7 @@ void mirai__seeds_init(mirai__seeds *seeds, const mirai_pool_options *options)
     seeds->last = seeds->base;
 }
 
-static void write_state(uint8_t *out, const mirai_rng *stream)
+void mirai__seeds_write(uint8_t *out, const mirai_rng *stream)
 {
     for (size_t i = 0; i < 6; i++) mirai__store_le32(out + 4 * i, stream->state[i]);
 }
@@ -27,7 +24,7 @@ void mirai__seeds_take(mirai__seeds *seeds, mirai__segment *request)
 {
     if (!seeds->seeded) return;
     (void)mirai_rng_next_stream(&seeds->last); /* a valid state cannot fail */
-    write_state(request->body + request->body_size - MIRAI__STREAM_SIZE, &seeds->last);
+    mirai__seeds_write(request->body + request->body_size - MIRAI__STREAM_SIZE, &seeds->last);
 }
 
 bool mirai__seeds_map(mirai__seeds *seeds, mirai_rng *out)
@@ -35,12 +32,4 @@ bool mirai__seeds_map(mirai__seeds *seeds, mirai_rng *out)
     if (!seeds->seeded) return false;
     *out = seeds->base;
     return mirai_rng_skip_streams(out, ++seeds->maps << MAP_BITS) == MIRAI_OK;
-}
-
-mirai_value *mirai__seeds_value(const mirai_rng *stream)
-{
-    if (stream == NULL) return mirai_null();
-    uint8_t bytes[MIRAI__STREAM_SIZE];
-    write_state(bytes, stream);
-    return mirai_bytes(bytes, sizeof bytes);
 }

@@ -29,7 +29,7 @@ void mirai__seeds_take(mirai__seeds *seeds, mirai__segment *request);
 /* Stream of the first element of the pool's next map; element j is j streams further. False: no seed. */
 bool mirai__seeds_map(mirai__seeds *seeds, mirai_rng *out);
 
-/* A stream as the fourth item of a JOB's body; NULL: null. */
-mirai_value *mirai__seeds_value(const mirai_rng *stream);
+/* A stream as it stands in a JOB's body: MIRAI__STREAM_SIZE bytes. */
+void mirai__seeds_write(uint8_t *out, const mirai_rng *stream);
 
 #endif

@@ -40,7 +40,7 @@ static void end(mirai__shared *shared)
     mirai__share *share = mirai__share_of(shared);
     mirai_pool *pool = share->pool;
     (void)pthread_mutex_lock(&links);
-    if (share->task != NULL) atomic_store(&share->task->share, NULL);
+    if (share->task != NULL) atomic_store(&mirai__task_extend(share->task)->share, NULL); /* it has been tied */
     share->task = NULL;
     (void)pthread_mutex_unlock(&links);
     mirai__segment_release(share->segment);
@@ -50,6 +50,7 @@ static void end(mirai__shared *shared)
     bool shut = pool->shares_shut, first = mirai__list_is_empty(&pool->graves);
     if (!shut) {
         mirai__list_append(&pool->graves, &share->grave);
+        atomic_store_explicit(&pool->has_graves, true, memory_order_release);
         if (first) mirai__engine_kick(pool); /* here, where its descriptor cannot be closed */
     }
     (void)pthread_mutex_unlock(&links);
@@ -117,9 +118,10 @@ size_t mirai__share_size(const mirai__share *share)
 
 mirai__share *mirai__share_of_task(mirai_task *task)
 {
-    if (atomic_load_explicit(&task->share, memory_order_acquire) == NULL) return NULL;
+    const mirai__extra *extra = mirai__task_extra(task);
+    if (atomic_load_explicit(&extra->share, memory_order_acquire) == NULL) return NULL;
     (void)pthread_mutex_lock(&links);
-    mirai__share *share = atomic_load(&task->share);
+    mirai__share *share = atomic_load(&extra->share);
     if (share != NULL && !mirai__shared_try_ref(&share->shared)) share = NULL; /* it is about to go */
     (void)pthread_mutex_unlock(&links);
     return share;
@@ -128,14 +130,15 @@ mirai__share *mirai__share_of_task(mirai_task *task)
 mirai__share *mirai__share_tie(mirai__share *share, mirai_task *task)
 {
     mirai__share *other = mirai__share_of_task(task);
-    if (other != NULL) {
+    mirai__extra *extra = other == NULL ? mirai__task_extend(task) : NULL;
+    if (extra == NULL) {
         mirai__shared_release(&share->shared);
         return other;
     }
     (void)pthread_mutex_lock(&links);
-    mirai__share *before = atomic_load(&task->share);
+    mirai__share *before = atomic_load(&extra->share);
     if (before != NULL) before->task = NULL; /* one that is about to go */
-    atomic_store(&task->share, share);
+    atomic_store(&extra->share, share);
     share->task = task;
     share->shared.task = task->id;
     (void)pthread_mutex_unlock(&links);
@@ -144,9 +147,10 @@ mirai__share *mirai__share_tie(mirai__share *share, mirai_task *task)
 
 void mirai__share_untie(mirai_task *task)
 {
-    if (atomic_load_explicit(&task->share, memory_order_acquire) == NULL) return;
+    const mirai__extra *extra = mirai__task_extra(task);
+    if (atomic_load_explicit(&extra->share, memory_order_acquire) == NULL) return;
     (void)pthread_mutex_lock(&links);
-    mirai__share *share = atomic_load(&task->share);
+    mirai__share *share = atomic_load(&extra->share);
     if (share != NULL) share->task = NULL;
     (void)pthread_mutex_unlock(&links);
 }
@@ -204,6 +208,7 @@ static mirai__share *next_grave(mirai_pool *pool)
 {
     (void)pthread_mutex_lock(&links);
     mirai__list *node = mirai__list_pop(&pool->graves);
+    if (node == NULL) atomic_store_explicit(&pool->has_graves, false, memory_order_relaxed);
     (void)pthread_mutex_unlock(&links);
     return node != NULL ? mirai__list_entry(node, mirai__share, grave) : NULL;
 }
@@ -211,6 +216,7 @@ static mirai__share *next_grave(mirai_pool *pool)
 bool mirai__share_bury(mirai_pool *pool)
 {
     bool any = false;
+    if (!atomic_load_explicit(&pool->has_graves, memory_order_acquire)) return false; /* who sets it kicks afterwards */
     for (mirai__share *share; (share = next_grave(pool)) != NULL; any = true) {
         mirai__list *node;
         while ((node = mirai__list_pop(&share->copies)) != NULL) {

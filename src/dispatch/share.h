@@ -60,7 +60,8 @@ mirai_status mirai__share_value(mirai_pool *pool, mirai_value *value, mirai__sha
 size_t mirai__share_size(const mirai__share *share);
 /* The counted share of a task's result, if there is one now. Lock held. */
 mirai__share *mirai__share_of_task(struct mirai_task *task);
-/* Make it the share of the task's result, unless there is another: that is then returned, counted. Lock held. */
+/* Make it the share of the task's result, unless there is another: that is then returned, counted. Takes share, also on
+ * failure (NULL: no memory). Lock held. */
 mirai__share *mirai__share_tie(mirai__share *share, struct mirai_task *task);
 /* The task is being freed. Lock held or not. */
 void mirai__share_untie(struct mirai_task *task);

@@ -70,8 +70,9 @@ static census take_census(const mirai_pool *pool, uint64_t groups)
 
 static void explain_pinned(const mirai_pool *pool, const mirai_task *task, sentence *out)
 {
-    const mirai__remote *remote = mirai__map_get(&pool->remotes, task->only_on);
-    say(out, "daemon %llu, on which alone it is to run, is ", (unsigned long long)task->only_on);
+    uint64_t only_on = mirai__task_extra(task)->only_on;
+    const mirai__remote *remote = mirai__map_get(&pool->remotes, only_on);
+    say(out, "daemon %llu, on which alone it is to run, is ", (unsigned long long)only_on);
     if (remote == NULL || remote->sched.state == MIRAI__DAEMON_ENDING)
         say(out, "ending");
     else if (remote->sched.state == MIRAI__DAEMON_STARTING)

@@ -21,15 +21,17 @@ mirai_status mirai__request_encode_stream(mirai_pool *pool, const char *function
                                           const char *label, const mirai_rng *stream, mirai__needs *needs,
                                           mirai__segment **out)
 {
-    mirai_value *call =
-        mirai_list_of(mirai_string(function), args, label != NULL ? mirai_string(label) : mirai_null(),
-                      mirai__seeds_value(stream), MIRAI_END);
-    if (call == NULL) return MIRAI_E_NOMEM;
+    uint8_t state[MIRAI__STREAM_SIZE];
+    mirai__call call = {.function = function, .args = args, .label = label};
+    if (stream != NULL) {
+        mirai__seeds_write(state, stream);
+        call.stream = state;
+    }
     mirai__sharing sharing;
     mirai__sharing_init(&sharing, pool);
     mirai__segment *segment = NULL;
-    mirai_status status = mirai__encode_sharing(call, pool->hooks, MIRAI__ENCODE_COPY, &sharing, &segment);
-    mirai_value_release(call);
+    mirai_status status = mirai__encode_call(&call, pool->hooks, MIRAI__ENCODE_COPY, &sharing, &segment);
+    mirai_value_release(args);
     if (status == MIRAI_OK) status = mirai__needs_take(needs, &sharing);
     mirai__sharing_fini(&sharing);
     if (status == MIRAI_OK)
@@ -60,17 +62,18 @@ size_t mirai__pool_cancel_all(mirai_pool *pool)
 static mirai_status enqueue(mirai_pool *pool, mirai_task *task, const mirai_submit_options *options, bool stream)
 {
     mirai__sched_request asked;
+    mirai__extra *extra = atomic_load_explicit(&task->extra, memory_order_relaxed);
     mirai_status status = mirai__demand_read(pool, options, &asked);
-    asked.waits = mirai__needs_enter(&task->needs, task);
+    if (extra != NULL) asked.waits = mirai__needs_enter(&extra->needs, task);
     if (status == MIRAI_OK) status = mirai__sched_submit(&pool->sched, &task->sched, &asked, mirai__now_ms());
     if (status == MIRAI_OK) {
         mirai__task_hold(pool, task);
         mirai__events_queued(pool, &task->sched);
-        mirai__needs_judge(pool, &task->needs);
+        if (extra != NULL) mirai__needs_judge(pool, &extra->needs);
         if (stream) mirai__seeds_take(&pool->seeds, task->request);
         mirai__engine_commands(pool);
-    } else {
-        mirai__needs_leave(&task->needs);
+    } else if (extra != NULL) {
+        mirai__needs_leave(&extra->needs);
     }
     return status;
 }
@@ -81,7 +84,26 @@ typedef struct call {
     mirai_value *args; /* taken */
     const mirai_submit_options *options;
     const mirai_rng *stream; /* NULL: the next of the pool's own */
+    bool is_mapped;          /* there will be memory to put it into a queue */
 } call;
+
+/* What only some calls ask for; takes needs. */
+static mirai_status extend(mirai_task *task, const call *call, mirai__needs *needs)
+{
+    const mirai_submit_options *options = call->options;
+    bool asks = needs->count > 0 || options->daemon != 0 || options->on_resolved != NULL || call->is_mapped;
+    mirai__extra *extra = asks ? mirai__task_extend(task) : NULL;
+    if (asks && extra == NULL) {
+        mirai__needs_fini(needs);
+        return MIRAI_E_NOMEM;
+    }
+    if (asks) {
+        extra->needs = *needs;
+        extra->on_resolved = options->on_resolved;
+        extra->only_on = options->daemon;
+    }
+    return mirai__partials_expect(task, options->on_progress, options->on_partial);
+}
 
 /* A task with its request, held for the scheduler too. Hooks run. */
 static mirai_status make(mirai_pool *pool, const call *call, mirai_task **out)
@@ -99,11 +121,8 @@ static mirai_status make(mirai_pool *pool, const call *call, mirai_task **out)
         return MIRAI_E_NOMEM;
     }
     task->request = request;
-    task->needs = needs;
-    task->on_resolved = options->on_resolved;
     task->user = options->user;
-    task->only_on = options->daemon;
-    if (mirai__partials_expect(task, options->on_progress, options->on_partial) != MIRAI_OK) {
+    if (extend(task, call, &needs) != MIRAI_OK) {
         mirai__task_drop(task);
         return MIRAI_E_NOMEM;
     }
@@ -158,6 +177,6 @@ mirai_status mirai__pool_try_submit_stream(mirai_pool *pool, const char *functio
                                        const mirai_submit_options *options, const mirai_rng *stream,
                                        mirai_task **out)
 {
-    const call call = {.function = function, .args = args, .options = options, .stream = stream};
+    const call call = {.function = function, .args = args, .options = options, .stream = stream, .is_mapped = true};
     return submit(pool, &call, false, out);
 }

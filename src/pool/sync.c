@@ -93,16 +93,19 @@ static bool awaits_result(const mirai__needs *needs)
 /* One whose arguments failed fails with them. Nobody is there to run one later that waits for them. Lock held. */
 static mirai_status begin(mirai_pool *pool, mirai_task *task, bool stream, bool *failed)
 {
-    if (awaits_result(&task->needs))
+    mirai__needs none = {.items = NULL};
+    mirai__extra *extra = atomic_load(&task->extra);
+    mirai__needs *needs = extra != NULL ? &extra->needs : &none;
+    if (awaits_result(needs))
         return mirai__fail(MIRAI_E_STATE, "a task of a sync pool cannot wait for the result of one that still runs");
-    const mirai__sched_request asked = {.waits = mirai__needs_enter(&task->needs, task)};
+    const mirai__sched_request asked = {.waits = mirai__needs_enter(needs, task)};
     *failed = asked.waits > 0;
     mirai_status status = *failed ? mirai__sched_submit(&pool->sched, &task->sched, &asked, mirai__now_ms())
                                   : mirai__sched_begin_here(&pool->sched, &task->sched);
-    if (status != MIRAI_OK) mirai__needs_leave(&task->needs);
+    if (status != MIRAI_OK) mirai__needs_leave(needs);
     if (status == MIRAI_OK && stream) mirai__seeds_take(&pool->seeds, task->request);
     if (status != MIRAI_OK || !*failed) return status;
-    mirai__needs_judge(pool, &task->needs);
+    mirai__needs_judge(pool, needs);
     mirai__engine_commands(pool);
     return MIRAI_OK;
 }
@@ -117,7 +120,7 @@ mirai_status mirai__sync_submit(mirai_pool *pool, mirai_task *task, bool stream)
 
     mirai_outcome outcome = MIRAI_OUTCOME_LOST;
     mirai__segment *result = NULL;
-    status = run(pool, task, task->request, &task->needs, &outcome, &result);
+    status = run(pool, task, task->request, &mirai__task_extra(task)->needs, &outcome, &result);
     if (status == MIRAI_E_FORKED) return status; /* the lock may be held by a thread that is not here */
 
     (void)pthread_mutex_lock(&pool->lock);

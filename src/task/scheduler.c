@@ -39,9 +39,10 @@ static void adopt(mirai__sched *sched, mirai__sched_task *task, const mirai__sch
     task->grace_ms = request->grace_ms == 0 ? sched->config.grace_ms : request->grace_ms;
     task->waits = request->waits;
     task->retries = request->retries < 0 ? 0 : request->retries;
-    task->retry_on = request->retry_on == 0 ? MIRAI_RETRY_LOST : request->retry_on;
+    task->retry_on = (uint8_t)(request->retry_on == 0 ? MIRAI_RETRY_LOST : request->retry_on);
     task->losses = request->losses == 0 ? LOSSES : request->losses < 0 ? 0 : request->losses;
-    task->attempts = task->deaths = task->loss = task->cancellation = 0;
+    task->attempts = 0;
+    task->deaths = task->loss = task->cancellation = 0;
 }
 
 /* For the first time: its place in the order is decided. */
@@ -60,7 +61,7 @@ mirai_status mirai__sched_submit(mirai__sched *sched, mirai__sched_task *task,
     if (sched->closing) return mirai__fail(MIRAI_E_CLOSED, "the pool is closing");
     if (task->state != 0) return mirai__fail(MIRAI_E_STATE, "the task was submitted before");
     sched->now = now;
-    task->priority = request->priority;
+    task->priority = (int16_t)request->priority;
     MIRAI_TRY(mirai__sched_shape_enter(sched, request, task));
     if (request->timeout_ms > 0) {
         int64_t deadline = mirai__sched_after(now, request->timeout_ms);
@@ -159,7 +160,7 @@ void mirai__sched_abandon(mirai__sched *sched, mirai__sched_task *task, mirai_ou
 
 static void note_cancel(mirai__sched_task *task, int32_t what)
 {
-    if (task->cancellation == 0) task->cancellation = what;
+    if (task->cancellation == 0) task->cancellation = (uint8_t)what;
 }
 
 size_t mirai__sched_abandon_shape(mirai__sched *sched, mirai__sched_shape *shape,

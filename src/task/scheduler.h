@@ -54,20 +54,20 @@ typedef struct mirai__sched_task {
     mirai__list node;        /* queued or blocked in its shape, or among the resolved to be reported */
     mirai__heap_node timer;  /* time-out */
     mirai__heap_node place;  /* its key orders it among the queued; in a heap only with a priority */
-    int32_t state;           /* MIRAI_TASK_*; 0 before submission */
-    mirai_outcome outcome;   /* once resolved */
     uint64_t attempt;        /* the last one, for fencing; 0: none yet */
     int64_t grace_ms;        /* -1: for ever */
     struct mirai__sched_daemon *daemon; /* while running */
     struct mirai__sched_shape *shape;   /* until resolved */
+    mirai_outcome outcome;   /* once resolved */
     uint32_t waits;          /* while blocked: how much it waits for */
-    int32_t priority;
     int32_t attempts;        /* how often it was handed out */
     int32_t retries, losses; /* left */
-    int32_t retry_on;        /* MIRAI_RETRY_* */
-    int32_t deaths;          /* daemons that died in it by its fault */
-    int32_t loss;            /* of LOST: MIRAI__LOSS_* */
-    int32_t cancellation;    /* MIRAI_CANCEL_* of the first cancel; 0: none */
+    int16_t priority;
+    uint8_t state;           /* MIRAI_TASK_*; 0 before submission */
+    uint8_t retry_on;        /* MIRAI_RETRY_* */
+    uint8_t deaths;          /* daemons that died in it by its fault */
+    uint8_t loss;            /* of LOST: MIRAI__LOSS_* */
+    uint8_t cancellation;    /* MIRAI_CANCEL_* of the first cancel; 0: none */
 } mirai__sched_task;
 
 /* What a task asks for; all zero is a plain one. Borrowed for the call. */

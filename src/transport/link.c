@@ -1,8 +1,9 @@
 /*
  * link: see link.h. Each half on the threads of its user, under the user's lock; none here.
  *
- * The sending half keeps one writer per frame, oldest first, and offers the channel the vectors of
- * as many as fit, so that a burst of small frames costs one system call.
+ * A frame without buffers that nothing is queued before goes to the channel at once, from where it
+ * is. What the channel does not take is queued: one writer per frame, oldest first; and the channel
+ * is offered the vectors of as many as fit, so that a burst of small frames costs one system call.
  */
 #include "link.h"
 
@@ -175,9 +176,33 @@ static bool is_patient(const mirai__frame *frame)
            frame->kind == MIRAI__FRAME_SHARE || frame->kind == MIRAI__FRAME_UNSHARE;
 }
 
-mirai_status mirai__link_send(mirai__link *link, const mirai__frame *frame)
+/* Offer the channel a frame that nothing is queued before; *taken: bytes of it that the channel took. Where that is all,
+ * nothing had to be allocated. */
+static mirai_status write_straight(mirai__link *link, const mirai__frame *frame, size_t *taken, bool *whole)
 {
-    if (link->broken != 0) return lost(link->broken);
+    uint8_t header[MIRAI__FRAME_HEADER_SIZE];
+    struct iovec vectors[2];
+    *taken = 0;
+    *whole = false;
+    if (link->queued > 0 || link->channel->off_host) return MIRAI_OK;
+    int count = mirai__frame_vectors(frame, header, vectors);
+    if (count == 0) return MIRAI_OK;
+    link->channel->patient = !link->hurry;
+    ssize_t wrote = link->channel->ops->write(link->channel, vectors, count);
+    if (wrote == -EAGAIN) return MIRAI_OK;
+    if (wrote < 0) {
+        link->broken = (int)-wrote;
+        return lost(link->broken);
+    }
+    *taken = (size_t)wrote;
+    *whole = *taken == vectors[0].iov_len + (count > 1 ? vectors[1].iov_len : 0);
+    link->written += *taken;
+    return MIRAI_OK;
+}
+
+/* The rest of a frame. */
+static mirai_status enqueue(mirai__link *link, const mirai__frame *frame, size_t taken)
+{
     pending *item = mirai__alloc(sizeof *item);
     if (item == NULL) return MIRAI_E_NOMEM;
     item->writer = mirai__frame_writer_new(frame, link->channel->off_host);
@@ -185,10 +210,29 @@ mirai_status mirai__link_send(mirai__link *link, const mirai__frame *frame)
         mirai__free(item);
         return MIRAI_E_NOMEM;
     }
+    if (taken > 0) mirai__frame_writer_wrote(item->writer, taken);
     mirai__list_append(&link->queue, &item->node);
     link->queued += mirai__frame_writer_left(item->writer);
+    return MIRAI_OK;
+}
+
+mirai_status mirai__link_send(mirai__link *link, const mirai__frame *frame)
+{
+    size_t taken;
+    bool whole;
+    if (link->broken != 0) return lost(link->broken);
     if (!is_patient(frame)) link->hurry = true;
-    mirai_status status = push(link);
+    MIRAI_TRY(write_straight(link, frame, &taken, &whole));
+    if (whole) {
+        link->hurry = false;
+        return MIRAI_OK;
+    }
+    mirai_status status = enqueue(link, frame, taken);
+    if (status != MIRAI_OK) {
+        if (taken > 0) link->broken = ENOMEM; /* the peer has a part of it, and what follows would make no sense */
+        return status;
+    }
+    status = push(link);
     return status == MIRAI_E_AGAIN ? MIRAI_OK : status;
 }
 

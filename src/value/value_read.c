@@ -63,6 +63,10 @@ mirai_status mirai_value_to_int(const mirai_value *value, int64_t *out)
     if (!value) return mirai__fail_missing("the value is NULL");
     mirai__detail_clear();
     if (!out) return mirai__fail(MIRAI_E_INVALID, "out is NULL");
+    if (value->type == MIRAI_TYPE_INT) {
+        *out = MIRAI__CONST_NODE(number, value)->as.integer;
+        return MIRAI_OK;
+    }
     mirai__element number;
     MIRAI_TRY(read_number(value, &number));
     switch (number.kind) {

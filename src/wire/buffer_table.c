@@ -30,6 +30,7 @@ void mirai__buffer_table_init(mirai__buffer_table *table, bool copies)
 
 void mirai__buffer_table_fini(mirai__buffer_table *table)
 {
+    if (!table->buffers) return; /* the first thing that is made */
     for (size_t i = 0; i < table->count; i++) {
         mirai_buffer_release(table->buffers[i]);
         mirai_buffer_release(table->windows[i].source);

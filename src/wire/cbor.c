@@ -101,10 +101,12 @@ static int shortest(uint64_t bits, uint64_t *out)
 /* A first byte and a big-endian argument of `width` bytes behind it. */
 static mirai_status put_head(mirai__bytes *out, int major, int low, uint64_t argument, int width)
 {
-    uint8_t head[9];
+    MIRAI_TRY(mirai__bytes_reserve(out, (size_t)width + 1));
+    uint8_t *head = out->data + out->size;
     head[0] = (uint8_t)(major << 5 | low);
     for (int i = 0; i < width; i++) head[1 + i] = (uint8_t)(argument >> (8 * (width - 1 - i)));
-    return mirai__bytes_append(out, head, (size_t)width + 1);
+    out->size += (size_t)width + 1;
+    return MIRAI_OK;
 }
 
 mirai_status mirai__cbor_put(mirai__bytes *out, int major, uint64_t argument)

@@ -14,6 +14,8 @@
 #include "grow.h"
 #include "utf8.h"
 
+enum { STACK_FEW = 16 };
+
 /* ---- hooks -------------------------------------------------------------------------------------
  */
 
@@ -249,7 +251,7 @@ mirai_status mirai__decode_message(mirai__decoding *all, mirai__cbor body,
     if (!decoder.buffer_used) return MIRAI_E_NOMEM;
     mirai__message_init(&decoder.message);
     mirai_status status = read_message(&decoder);
-    if (all->said.status == MIRAI_OK) mirai__said_keep(&all->said, status);
+    if (all->said->status == MIRAI_OK) mirai__said_keep(all->said, status);
     mirai__message_fini(&decoder.message);
     for (size_t i = 0; i < decoder.object_count; i++) mirai_value_release(decoder.objects[i]);
     mirai__free(decoder.objects);
@@ -291,18 +293,27 @@ mirai_status mirai__decode_sharing(mirai__segment *segment, mirai__hooks *overla
         return mirai__fail(MIRAI_E_DECODE, "there is no message to decode");
     }
     MIRAI_TRY(check_limits(segment, limits));
-    mirai__decoding all = {
-        .limits = limits, .overlay = overlay, .resolver = resolver, .items = limits->items};
+    mirai__said said; /* large, and seldom used: only its status has a meaning yet */
+    said.status = MIRAI_OK;
+    mirai_value *few[STACK_FEW];
+    mirai__decoding all = {.limits = limits,
+                           .overlay = overlay,
+                           .resolver = resolver,
+                           .items = limits->items,
+                           .stack = few,
+                           .stack_capacity = STACK_FEW,
+                           .few = few,
+                           .said = &said};
     mirai__bytes_init(&all.keys);
     mirai__cbor body = {segment->body, segment->body + segment->body_size};
     mirai_status status = mirai__decode_message(&all, body, segment->buffers, segment->count, 0);
-    if (all.said.status == MIRAI_OK) mirai__said_keep(&all.said, status); /* before any clean-up */
+    if (said.status == MIRAI_OK) mirai__said_keep(&said, status); /* before any clean-up */
     if (status == MIRAI_OK) *out = all.stack[--all.height];
     if (status == MIRAI_OK && height) *height = all.reach;
     while (all.height > 0) mirai_value_release(all.stack[--all.height]);
     for (size_t i = 0; i < all.hook_count; i++) mirai__hook_unref(all.hooks[i]);
-    mirai__free(all.stack);
+    if (all.stack != few) mirai__free(all.stack);
     mirai__free(all.hooks);
     mirai__bytes_fini(&all.keys);
-    return status == MIRAI_OK ? MIRAI_OK : mirai__said_again(&all.said);
+    return status == MIRAI_OK ? MIRAI_OK : mirai__said_again(&said);
 }

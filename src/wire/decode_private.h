@@ -29,10 +29,11 @@ typedef struct mirai__decoding {
      * each once. */
     mirai_value **stack;
     size_t height, stack_capacity;
+    mirai_value **few; /* not ours; where the stack begins */
     mirai__bytes keys;   /* keys of dicts not complete yet, one after the other, each with a NUL */
     mirai__hook **hooks; /* those looked up; owned */
     size_t hook_count, hook_capacity;
-    mirai__said said; /* the first failure */
+    mirai__said *said; /* the first failure; borrowed */
 } mirai__decoding;
 
 /* One message: the outermost or an embedded one. */

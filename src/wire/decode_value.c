@@ -10,18 +10,32 @@
 
 #include "decode_private.h"
 #include "detail.h"
-#include "grow.h"
+#include "alloc.h"
 #include "map.h"
 #include "utf8.h"
+
+static mirai_status grow_stack(mirai__decoding *all)
+{
+    bool is_few = all->stack == all->few;
+    size_t wanted = 2 * all->stack_capacity;
+    mirai_value **stack = mirai__realloc(is_few ? NULL : all->stack, wanted, sizeof(mirai_value *));
+    if (!stack) return MIRAI_E_NOMEM;
+    if (is_few) memcpy(stack, all->few, all->height * sizeof(mirai_value *));
+    all->stack = stack;
+    all->stack_capacity = wanted;
+    return MIRAI_OK;
+}
 
 mirai_status mirai__decode_push(mirai__decoder *decoder, mirai_value *value)
 {
     mirai__decoding *all = decoder->all;
     if (!value) return MIRAI_E_NOMEM;
-    mirai_status status = mirai__grow(all->stack, all->stack_capacity, all->height);
-    if (status) {
-        mirai_value_release(value);
-        return status;
+    if (all->height == all->stack_capacity) {
+        mirai_status status = grow_stack(all);
+        if (status) {
+            mirai_value_release(value);
+            return status;
+        }
     }
     all->stack[all->height++] = value;
     return MIRAI_OK;
@@ -70,8 +84,7 @@ static mirai_status read_list(mirai__decoder *decoder, uint64_t count, uint32_t 
     size_t base = decoder->all->height;
     for (uint64_t i = 0; i < count; i++) MIRAI_TRY(mirai__decode_value(decoder, depth + 1));
     decoder->all->height = base; /* mirai_list() takes them all */
-    mirai_value *const *items = decoder->all->stack ? decoder->all->stack + base : NULL;
-    return mirai__decode_push(decoder, mirai_list(items, count));
+    return mirai__decode_push(decoder, mirai_list(decoder->all->stack + base, count));
 }
 
 /* ---- dicts -------------------------------------------------------------------------------------

@@ -13,6 +13,8 @@
 #include "encode_private.h"
 #include "grow.h"
 
+enum { SMALL_SIZE = 512 }; /* what a tree up to here takes is the stack's */
+
 /* Write what a hook has given (taken) as the value of a new group. */
 static mirai_status put_group(mirai__encoder *encoder, const size_t *numbers, size_t count,
                               mirai_value *given)
@@ -127,6 +129,12 @@ static mirai_status write_groups(mirai__encoder *encoder, const mirai__bytes *va
     return status;
 }
 
+static mirai_status put_text(mirai__encoder *encoder, const char *text)
+{
+    if (!text) return mirai__cbor_put(encoder->out, MIRAI__CBOR_SIMPLE, MIRAI__CBOR_NULL);
+    return mirai__cbor_put_string(encoder->out, MIRAI__CBOR_TEXT, text, strlen(text));
+}
+
 static mirai_status close_segment(mirai__encoder *encoder, const mirai__bytes *body,
                                   mirai__segment **out)
 {
@@ -137,13 +145,33 @@ static mirai_status close_segment(mirai__encoder *encoder, const mirai__bytes *b
     return *out ? MIRAI_OK : MIRAI_E_NOMEM;
 }
 
-static mirai_status encode(mirai__encoder *encoder, const mirai_value *root, mirai__bytes *body,
+/* [function, arguments, label, stream], as if that were a list. */
+static mirai_status put_call(mirai__encoder *encoder, const mirai__call *call)
+{
+    enum { PARTS = 4 };
+    MIRAI_TRY(mirai__encode_count(encoder, PARTS)); /* the arguments count themselves, and here the list does */
+    MIRAI_TRY(mirai__cbor_put(encoder->out, MIRAI__CBOR_ARRAY, PARTS));
+    MIRAI_TRY(put_text(encoder, call->function));
+    MIRAI_TRY(mirai__encode_value(encoder, call->args, 1));
+    MIRAI_TRY(put_text(encoder, call->label));
+    if (!call->stream) return put_text(encoder, NULL);
+    return mirai__cbor_put_string(encoder->out, MIRAI__CBOR_BYTES, call->stream, MIRAI__STREAM_SIZE);
+}
+
+/* What a message is made of. */
+typedef struct content {
+    const mirai_value *root; /* NULL: a call */
+    const mirai__call *call;
+} content;
+
+static mirai_status encode(mirai__encoder *encoder, const content *content, mirai__bytes *body,
                            mirai__bytes *tree, mirai__bytes *values, mirai__segment **out)
 {
     encoder->out = tree;
     encoder->group = MIRAI__NO_GROUP;
     MIRAI_TRY(mirai__cbor_put(tree, MIRAI__CBOR_ARRAY, 1));
-    MIRAI_TRY(mirai__encode_value(encoder, root, 0));
+    MIRAI_TRY(content->root ? mirai__encode_value(encoder, content->root, 0)
+                            : put_call(encoder, content->call));
     if (encoder->objects.count == 0) return close_segment(encoder, tree, out);
     encoder->out = values;
     MIRAI_TRY(serialize_objects(encoder));
@@ -158,20 +186,20 @@ mirai_status mirai__encode(const mirai_value *root, mirai__hooks *overlay, int f
     return mirai__encode_sharing(root, overlay, flags, NULL, out);
 }
 
-mirai_status mirai__encode_sharing(const mirai_value *root, mirai__hooks *overlay, int flags,
+static mirai_status encode_content(const content *content, mirai__hooks *overlay, int flags,
                                    mirai__sharing *sharing, mirai__segment **out)
 {
-    if (!root || !out) return mirai__fail(MIRAI_E_INVALID, "there is no value to encode");
     mirai__encoder encoder = {.items = mirai__limits_local.items, .sharing = sharing};
     mirai__message_init(&encoder.message);
     mirai__objects_init(&encoder.objects, overlay);
     mirai__buffer_table_init(&encoder.buffers, (flags & MIRAI__ENCODE_COPY) != 0);
     mirai__bytes body, tree, values;
+    uint8_t small[SMALL_SIZE];
     mirai__bytes_init(&body);
-    mirai__bytes_init(&tree);
+    mirai__bytes_lend(&tree, small, sizeof small);
     mirai__bytes_init(&values);
     mirai__segment *segment = NULL;
-    mirai_status status = encode(&encoder, root, &body, &tree, &values, &segment);
+    mirai_status status = encode(&encoder, content, &body, &tree, &values, &segment);
     mirai__said said;
     mirai__said_keep(&said, status);
     mirai__bytes_fini(&body);
@@ -182,4 +210,17 @@ mirai_status mirai__encode_sharing(const mirai_value *root, mirai__hooks *overla
     mirai__message_fini(&encoder.message);
     if (status == MIRAI_OK) *out = segment;
     return mirai__said_again(&said);
+}
+
+mirai_status mirai__encode_sharing(const mirai_value *root, mirai__hooks *overlay, int flags,
+                                   mirai__sharing *sharing, mirai__segment **out)
+{
+    if (!root || !out) return mirai__fail(MIRAI_E_INVALID, "there is no value to encode");
+    return encode_content(&(content){.root = root}, overlay, flags, sharing, out);
+}
+
+mirai_status mirai__encode_call(const mirai__call *call, mirai__hooks *overlay, int flags,
+                                mirai__sharing *sharing, mirai__segment **out)
+{
+    return encode_content(&(content){.call = call}, overlay, flags, sharing, out);
 }

@@ -69,6 +69,11 @@ mirai_status mirai__frame_reader_next(mirai__frame_reader *reader, mirai__frame 
 
 typedef struct mirai__frame_writer mirai__frame_writer;
 
+/* A frame without buffers as it stands on the stream: its header, put into `header`, and its body. How many vectors; 0:
+ * it has buffers, and needs a writer. Borrows frame. */
+int mirai__frame_vectors(const mirai__frame *frame, uint8_t header[MIRAI__FRAME_HEADER_SIZE],
+                         struct iovec vectors[2]);
+
 /* Borrows frame, refs its segment. NULL: no memory. */
 mirai__frame_writer *mirai__frame_writer_new(const mirai__frame *frame, bool compress);
 void mirai__frame_writer_free(mirai__frame_writer *writer);

@@ -109,17 +109,36 @@ static mirai_status write_table(mirai__frame_writer *writer, mirai__frame_header
     return MIRAI_OK;
 }
 
-mirai__frame_writer *mirai__frame_writer_new(const mirai__frame *frame, bool compress)
+static mirai__frame_header header_of(const mirai__frame *frame)
 {
-    mirai__frame_writer *writer = mirai__alloc_zero(1, sizeof *writer);
-    if (!writer) return NULL;
-    mirai__frame_header header = {
+    return (mirai__frame_header){
         .kind = frame->kind,
         .aux = frame->aux,
         .task = frame->task,
         .attempt = frame->attempt,
         .incarnation = frame->incarnation,
     };
+}
+
+int mirai__frame_vectors(const mirai__frame *frame, uint8_t out[MIRAI__FRAME_HEADER_SIZE],
+                         struct iovec vectors[2])
+{
+    mirai__frame_header header = header_of(frame);
+    mirai__segment *segment = frame->segment;
+    if (segment && segment->count > 0) return 0;
+    size_t size = segment ? segment->body_size : 0;
+    header.body_size = header.body_stored = size;
+    mirai__frame_header_write(&header, out);
+    vectors[0] = (struct iovec){out, MIRAI__FRAME_HEADER_SIZE};
+    if (size > 0) vectors[1] = (struct iovec){segment->body, size};
+    return size > 0 ? 2 : 1;
+}
+
+mirai__frame_writer *mirai__frame_writer_new(const mirai__frame *frame, bool compress)
+{
+    mirai__frame_writer *writer = mirai__alloc_zero(1, sizeof *writer);
+    if (!writer) return NULL;
+    mirai__frame_header header = header_of(frame);
     if (frame->segment && frame->segment->body_size > 0) {
         writer->segment = mirai__segment_ref(frame->segment);
         if (compress && compress_parts(writer)) header.flags = MIRAI__FRAME_COMPRESSED;

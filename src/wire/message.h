@@ -40,6 +40,21 @@ void mirai__sharing_fini(mirai__sharing *sharing); /* gives back the counts of w
 mirai_status mirai__encode_sharing(const mirai_value *root, mirai__hooks *overlay, int flags,
                                    mirai__sharing *sharing, mirai__segment **out);
 
+/* A random stream in a JOB: six numbers of 32 bits, little-endian. */
+#define MIRAI__STREAM_SIZE 24
+
+/* What the body of a JOB says. */
+typedef struct mirai__call {
+    const char *function; /* checked to be valid UTF-8, as is the label */
+    const mirai_value *args;
+    const char *label;     /* NULL: none */
+    const uint8_t *stream; /* MIRAI__STREAM_SIZE bytes, which come last in the body; NULL: none */
+} mirai__call;
+
+/* As mirai__encode_sharing() of a list of these four, of which no list has to be made. Borrows call. */
+mirai_status mirai__encode_call(const mirai__call *call, mirai__hooks *overlay, int flags,
+                                mirai__sharing *sharing, mirai__segment **out);
+
 /* Who knows the shared values that a message refers to. */
 typedef struct mirai__resolver {
     /* The value of a number, owned, and how many levels of nesting lie below it. E_DECODE for a number that is not

@@ -26,6 +26,7 @@ static void free_class(mirai__class *class)
 
 void mirai__objects_fini(mirai__objects *objects)
 {
+    if (!objects->classes) return; /* the first thing that is made */
     for (size_t i = 0; i < objects->count; i++) mirai_value_release(objects->items[i].reference);
     mirai__names_fini(&objects->by_name);
     for (size_t i = 0; i < objects->class_count; i++) free_class(objects->classes[i]);

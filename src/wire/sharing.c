@@ -16,6 +16,7 @@ void mirai__sharing_init(mirai__sharing *sharing, const void *home)
 
 void mirai__sharing_fini(mirai__sharing *sharing)
 {
+    if (!sharing->items) return; /* the first thing that is made */
     for (size_t i = 0; i < sharing->count; i++) mirai__shared_release(sharing->items[i]);
     mirai__free(sharing->items);
     mirai__map_fini(&sharing->seen);

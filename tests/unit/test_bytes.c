@@ -90,6 +90,33 @@ static void test_bytes__hands_text_over(void **state)
     mirai__free(full);
 }
 
+static void test_bytes__begins_in_memory_that_is_lent(void **state)
+{
+    (void)state;
+    uint8_t lent[8];
+    mirai__bytes bytes;
+    mirai__bytes_lend(&bytes, lent, sizeof lent);
+    assert_int_equal(mirai__bytes_append(&bytes, "1234567", 7), MIRAI_OK);
+    assert_ptr_equal(bytes.data, lent);
+    mirai__fault_arm(1, true);
+    assert_int_equal(mirai__bytes_append(&bytes, "89", 2), MIRAI_E_NOMEM);
+    assert_null(mirai__bytes_steal_text(&bytes)); /* what is given away must be its own */
+    mirai__fault_arm(0, false);
+    assert_int_equal(bytes.size, 7);
+    assert_int_equal(mirai__bytes_append(&bytes, "89", 2), MIRAI_OK);
+    assert_ptr_not_equal(bytes.data, lent);
+    assert_memory_equal(bytes.data, "123456789", 9);
+    mirai__bytes_fini(&bytes);
+    mirai__bytes_lend(&bytes, lent, sizeof lent);
+    assert_int_equal(mirai__bytes_append(&bytes, "text", 4), MIRAI_OK);
+    char *text = mirai__bytes_steal_text(&bytes);
+    assert_string_equal(text, "text");
+    assert_ptr_not_equal(text, lent);
+    mirai__free(text);
+    assert_int_equal(bytes.size, 0);
+    mirai__bytes_fini(&bytes);
+}
+
 static void test_bytes__stays_whole_without_memory(void **state)
 {
     (void)state;
@@ -114,6 +141,7 @@ int main(void)
         cmocka_unit_test(test_bytes__reserves_room_without_moving),
         cmocka_unit_test(test_bytes__prints_at_every_fill),
         cmocka_unit_test(test_bytes__hands_text_over),
+        cmocka_unit_test(test_bytes__begins_in_memory_that_is_lent),
         cmocka_unit_test(test_bytes__stays_whole_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

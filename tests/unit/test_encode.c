@@ -67,6 +67,37 @@ static void test_encode__bytes_of_small_values(void **state)
                 "\x81\xd9\xd1\xa0\x83\x01\x80\x41\x01", 9);
 }
 
+/* A call has the bytes of the list that it stands for. */
+static void test_encode__a_call_is_a_list(void **state)
+{
+    (void)state;
+    uint8_t stream[MIRAI__STREAM_SIZE];
+    char label[300], large[1000];
+    memset(stream, 7, sizeof stream);
+    memset(label, 'l', sizeof label);
+    label[255] = '\0';
+    memset(large, 'x', sizeof large);
+    const char *labels[] = {NULL, "short", label};
+    mirai_value *args[] = {mirai_null(), mirai_int(-7), mirai_list_of(mirai_int(1), mirai_string("b"), MIRAI_END),
+                           mirai_bytes(large, sizeof large), mirai_string_n(large, sizeof large)};
+    for (size_t i = 0; i < 3 * 5 * 2; i++) {
+        mirai_value *given = args[i % 5];
+        const char *name = labels[i / 5 % 3];
+        mirai__call call = {.function = "f", .args = given, .label = name, .stream = i < 15 ? stream : NULL};
+        mirai_value *list =
+            mirai_list_of(mirai_string("f"), mirai_value_ref(given), name ? mirai_string(name) : mirai_null(),
+                          i < 15 ? mirai_bytes(stream, sizeof stream) : mirai_null(), MIRAI_END);
+        mirai__segment *whole = encoded(list, MIRAI__ENCODE_COPY), *direct = NULL;
+        assert_int_equal(mirai__encode_call(&call, NULL, MIRAI__ENCODE_COPY, NULL, &direct), MIRAI_OK);
+        assert_int_equal(direct->body_size, whole->body_size);
+        assert_memory_equal(direct->body, whole->body, whole->body_size);
+        assert_int_equal(direct->count, whole->count);
+        mirai__segment_release(whole);
+        mirai__segment_release(direct);
+    }
+    for (size_t i = 0; i < 5; i++) mirai_value_release(args[i]);
+}
+
 static void test_encode__large_data_goes_apart(void **state)
 {
     (void)state;
@@ -239,6 +270,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_encode__bad_arguments),
         cmocka_unit_test(test_encode__bytes_of_small_values),
+        cmocka_unit_test(test_encode__a_call_is_a_list),
         cmocka_unit_test(test_encode__large_data_goes_apart),
         cmocka_unit_test(test_encode__the_same_bytes_go_once),
         cmocka_unit_test(test_encode__without_a_copy_memory_is_shared),
