@@ -27,7 +27,7 @@ static uint64_t rotate(uint64_t word, unsigned by)
     return word << by | word >> (64 - by);
 }
 
-static void scramble(uint64_t v[4])
+static inline void scramble(uint64_t v[4])
 {
     v[0] += v[1];
     v[2] += v[3];

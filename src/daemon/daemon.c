@@ -3,6 +3,7 @@
  * them. How it waits for one: idle.c.
  */
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -246,8 +247,8 @@ static mirai_status finish(mirai_daemon *daemon, mirai_job *job, mirai_value *re
     mirai_status status = result == NULL
                               ? mirai__fail(MIRAI_E_NOMEM, "out of memory for a job's result")
                               : mirai__job_result(job, result, &frame, &encoded);
-    (void)fflush(stdout); /* what the task has written is told before its result */
-    (void)fflush(stderr);
+    if (__fpending(stdout) > 0) (void)fflush(stdout); /* what the task has written is told before its result */
+    if (__fpending(stderr) > 0) (void)fflush(stderr);
     (void)pthread_mutex_lock(&daemon->lock);
     daemon->present = NULL;
     daemon->taken = false;

@@ -22,6 +22,7 @@ typedef struct entry {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static mirai__names table; /* of entries, by their own name; guarded by lock */
+static const entry *latest; /* that was looked up: mostly the next one is the same; guarded by lock */
 
 /* ---- adding ---- */
 
@@ -81,6 +82,7 @@ static mirai_status add_all(const mirai_module_function *functions, size_t count
         status = add_one(&functions[done], &added[done]);
         if (status == MIRAI_OK) done++;
     }
+    latest = NULL;
     while (status != MIRAI_OK && done-- > 0)
         if (added[done]) mirai__free(mirai__names_remove(&table, functions[done].name));
     mirai__free(added);
@@ -100,6 +102,7 @@ mirai_status mirai__functions_add(const mirai_module_function *functions, bool r
 void mirai__functions_remove(const mirai_module_function *functions)
 {
     (void)pthread_mutex_lock(&lock);
+    latest = NULL;
     for (; functions->name != NULL; functions++) {
         const entry *old = mirai__names_get(&table, functions->name);
         if (old != NULL && is_alike(old, functions))
@@ -221,17 +224,22 @@ static mirai_status fail_unknown(const char *name)
     return MIRAI_E_FUNCTION;
 }
 
+/* Under the lock. */
+static mirai_status look_up(const char *name)
+{
+    if (latest != NULL && name != NULL && strcmp(latest->name, name) == 0) return MIRAI_OK;
+    if (!mirai__name_valid(name)) return mirai__fail(MIRAI_E_FUNCTION, "no function can have that name");
+    const entry *found = mirai__names_get(&table, name);
+    if (found == NULL) return fail_unknown(name);
+    latest = found;
+    return MIRAI_OK;
+}
+
 mirai_status mirai__function_find(const char *name, mirai__function *out)
 {
-    if (!mirai__name_valid(name))
-        return mirai__fail(MIRAI_E_FUNCTION, "no function can have that name");
     (void)pthread_mutex_lock(&lock);
-    const entry *found = mirai__names_get(&table, name);
-    mirai_status status = MIRAI_OK;
-    if (found != NULL)
-        *out = found->function;
-    else
-        status = fail_unknown(name);
+    mirai_status status = look_up(name);
+    if (status == MIRAI_OK) *out = latest->function;
     (void)pthread_mutex_unlock(&lock);
     return status;
 }

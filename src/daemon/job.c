@@ -5,7 +5,9 @@
  */
 #include "job.h"
 
+#include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "alloc.h"
 #include "detail.h"
@@ -14,8 +16,9 @@
 
 mirai_job *mirai__job_new(mirai_daemon *daemon, pthread_mutex_t *lock, mirai__frame *frame)
 {
-    mirai_job *job = mirai__alloc_zero(1, sizeof *job);
+    mirai_job *job = mirai__alloc(sizeof *job);
     if (job == NULL) return NULL;
+    memset(job, 0, offsetof(mirai_job, report.sizes));
     job->daemon = daemon;
     job->lock = lock;
     job->task = frame->task;
@@ -31,7 +34,7 @@ mirai_job *mirai__job_new(mirai_daemon *daemon, pthread_mutex_t *lock, mirai__fr
 void mirai__job_free(mirai_job *job)
 {
     if (job == NULL) return;
-    mirai_value_release(job->body);
+    for (size_t i = 0; i < MIRAI__JOB_PARTS; i++) mirai_value_release(job->parts[i]);
     mirai__segment_release(job->segment);
     mirai__segment_release(job->environ);
     mirai__surroundings_restore(&job->surroundings);
@@ -41,18 +44,18 @@ void mirai__job_free(mirai_job *job)
 
 mirai_status mirai__job_decode(mirai_job *job)
 {
-    mirai_value *body = NULL;
-    MIRAI_TRY(mirai__decode_sharing(job->segment, job->hooks, &mirai__limits_local, job->resolver, &body, NULL));
-    job->body = body;
+    size_t count; /* those that are not there stay NULL */
+    MIRAI_TRY(mirai__decode_items(job->segment, job->hooks, &mirai__limits_local, job->resolver, job->parts,
+                                  MIRAI__JOB_PARTS, &count));
     mirai__segment_release(job->segment); /* the values hold what they need of it */
     job->segment = NULL;
-    const char *function = mirai_value_string(mirai_value_item(job->body, 0));
-    const mirai_value *args = mirai_value_item(job->body, 1);
-    if (mirai_value_type(job->body) != MIRAI_TYPE_LIST || function == NULL || args == NULL)
+    const char *function = mirai_value_string(job->parts[0]);
+    const mirai_value *args = job->parts[1];
+    if (function == NULL || args == NULL)
         return mirai__fail(MIRAI_E_DECODE, "a job must be a list of function, arguments and label");
     job->function = function;
     job->args = args;
-    return mirai__job_take_stream(job, mirai_value_item(job->body, 3));
+    return mirai__job_take_stream(job, job->parts[3]);
 }
 
 /* ---- cancelling ---- */

@@ -17,6 +17,8 @@
 #include "surroundings.h"
 #include <miraicore/daemon.h>
 
+enum { MIRAI__JOB_PARTS = 4 /* function, arguments, label, stream */ };
+
 struct mirai_job {
     mirai_daemon *daemon;  /* borrowed; NULL in tests, and here (here.h) */
     mirai__hooks *hooks;   /* borrowed; NULL: those of the process */
@@ -27,7 +29,7 @@ struct mirai_job {
     mirai__segment *environ; /* owned: variables to be set for it; NULL: none */
     mirai__surroundings surroundings; /* main thread: as they are to be after it */
     const mirai__resolver *resolver; /* borrowed; NULL: it refers to no shared values */
-    mirai_value *body;       /* owned; what function and args are borrowed from */
+    mirai_value *parts[MIRAI__JOB_PARTS]; /* owned; what function and args are borrowed from */
     const char *function;
     const mirai_value *args;
     mirai_rng rng; /* the task's stream; zeros: it has none, and no stream of ours was taken yet */
@@ -40,7 +42,7 @@ struct mirai_job {
     _Atomic bool cancelled;
     mirai_cancel_fn on_cancel; /* under lock; NULL once called */
     void *user;
-    mirai__report report;
+    mirai__report report; /* last, and large */
 };
 
 /* Takes the frame's segment. NULL: no memory. */

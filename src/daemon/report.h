@@ -10,10 +10,10 @@
 
 #define MIRAI__REPORT_WINDOW 64
 
-/* Part of a job; zeroed at its beginning. Under the daemon's lock. */
+/* Part of a job; zeroed at its beginning, but for the sizes. Under the daemon's lock. */
 typedef struct mirai__report {
     /* partial results that the host has not taken in, the oldest first from sizes[first] on */
-    uint64_t sizes[MIRAI__REPORT_WINDOW], bytes;
+    uint64_t bytes;
     uint32_t first, count;
     /* progress */
     bool due;        /* what is below is still to be sent */
@@ -21,6 +21,7 @@ typedef struct mirai__report {
     int64_t told_at; /* when the last one was sent; 0: never */
     double fraction;
     char *text; /* owned; NULL: none */
+    uint64_t sizes[MIRAI__REPORT_WINDOW]; /* last; not zeroed */
 } mirai__report;
 
 /* Lock held, control thread: the host has taken some in. E_PROTOCOL for more than there are. */

@@ -123,6 +123,7 @@ static bool remove_stranger(char *const *before)
 
 void mirai__surroundings_restore(mirai__surroundings *surroundings)
 {
+    if (surroundings->overridden == NULL && surroundings->environment == NULL && !surroundings->kept_directory) return;
     for (char **at = surroundings->overridden; at != NULL && *at != NULL; at++) put_back(*at);
     if (surroundings->environment != NULL) {
         while (remove_stranger(surroundings->environment)) continue;

@@ -64,7 +64,7 @@ void mirai__remote_send(mirai_pool *pool, mirai__remote *remote, const mirai__fr
 
 void mirai__remote_run(mirai_pool *pool, mirai__remote *remote, const mirai__frame *job)
 {
-    remote->job_since = mirai__now_ms();
+    remote->job_since = pool->sched.now; /* of the event that brought it out */
     mirai__remote_send(pool, remote, job);
     mirai__heartbeat_busy(pool, remote);
 }
@@ -127,7 +127,7 @@ bool mirai__remote_welcome(mirai_pool *pool, mirai__remote *remote, const mirai_
     return true;
 }
 
-static const char *on_result(mirai_pool *pool, mirai__remote *remote, mirai__frame *frame)
+static const char *on_result(mirai_pool *pool, mirai__remote *remote, mirai__frame *frame, int64_t now)
 {
     if (frame->segment == NULL) return "it sent a result without a value";
     if (frame->aux != MIRAI_OUTCOME_VALUE && frame->aux != MIRAI_OUTCOME_FAILED)
@@ -137,8 +137,7 @@ static const char *on_result(mirai_pool *pool, mirai__remote *remote, mirai__fra
     mirai__sched_task *had = remote->sched.task;
     if (frame->attempt == remote->sched.attempt)
         mirai__output_drain(pool, remote, had != NULL ? mirai__task_of(had) : NULL);
-    if (!mirai__sched_result(&pool->sched, &remote->sched, frame->attempt, frame->aux, mirai__now_ms(),
-                             &task, &setup))
+    if (!mirai__sched_result(&pool->sched, &remote->sched, frame->attempt, frame->aux, now, &task, &setup))
         return ++remote->strays > STRAYS_MAX ? "it sent results for tasks that it did not have" : NULL;
     mirai__heartbeat_idle(remote);
     mirai__events_queued(pool, had); /* to be tried again */
@@ -196,7 +195,7 @@ static void on_leave(mirai_pool *pool, mirai__remote *remote, const mirai__frame
 }
 
 /* What is wrong with the frame; NULL when it was dealt with. */
-static const char *on_frame(mirai_pool *pool, mirai__remote *remote, mirai__frame *frame)
+static const char *on_frame(mirai_pool *pool, mirai__remote *remote, mirai__frame *frame, int64_t now)
 {
     if (!remote->ready) {
         mirai__hello hello;
@@ -210,7 +209,7 @@ static const char *on_frame(mirai_pool *pool, mirai__remote *remote, mirai__fram
                    : "it answered pings that were not sent";
     if (remote->left) return "it went on after it had said that it leaves";
     switch (frame->kind) {
-    case MIRAI__FRAME_RESULT: return on_result(pool, remote, frame);
+    case MIRAI__FRAME_RESULT: return on_result(pool, remote, frame, now);
     case MIRAI__FRAME_PROGRESS:
     case MIRAI__FRAME_EMIT: return on_said(pool, remote, frame);
     case MIRAI__FRAME_LEAVE: on_leave(pool, remote, frame); return NULL;
@@ -220,6 +219,7 @@ static const char *on_frame(mirai_pool *pool, mirai__remote *remote, mirai__fram
 
 const char *mirai__remote_receive(mirai_pool *pool, mirai__remote *remote)
 {
+    int64_t now = 0; /* of all that has come by then */
     for (int count = 0; count < FRAMES_MAX; count++) {
         mirai__frame frame;
         mirai_status status = mirai__link_receive(remote->link, &frame);
@@ -228,7 +228,8 @@ const char *mirai__remote_receive(mirai_pool *pool, mirai__remote *remote)
         if (status == MIRAI_E_NOMEM) return "there was no memory for its result";
         if (status == MIRAI_E_LIMIT) return "it sent more than is allowed";
         if (status != MIRAI_OK) return protocol;
-        const char *fault = on_frame(pool, remote, &frame);
+        if (count == 0) now = mirai__now_ms();
+        const char *fault = on_frame(pool, remote, &frame, now);
         mirai__frame_fini(&frame);
         if (fault != NULL) return fault;
     }

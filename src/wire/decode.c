@@ -222,6 +222,22 @@ static mirai_status check_leftovers(const mirai__decoder *decoder)
     return MIRAI_OK;
 }
 
+/* The items of a root that is a list: they stay where they are. */
+static mirai_status read_items(mirai__decoder *decoder)
+{
+    const uint8_t *at = decoder->in.at;
+    mirai__cbor_head head;
+    MIRAI_TRY(mirai__cbor_get(&decoder->in, &head));
+    if (head.major != MIRAI__CBOR_ARRAY) {
+        decoder->in.at = at;
+        return mirai__decode_value(decoder, decoder->depth);
+    }
+    MIRAI_TRY(mirai__decode_count(decoder, 1));
+    for (uint64_t i = 0; i < head.argument; i++)
+        MIRAI_TRY(mirai__decode_value(decoder, decoder->depth + 1));
+    return MIRAI_OK;
+}
+
 static mirai_status read_message(mirai__decoder *decoder)
 {
     uint64_t parts;
@@ -230,7 +246,8 @@ static mirai_status read_message(mirai__decoder *decoder)
         return mirai__fail(MIRAI_E_DECODE, "a message has %llu parts", (unsigned long long)parts);
     }
     if (parts == 3) MIRAI_TRY(read_groups(decoder));
-    MIRAI_TRY(mirai__decode_value(decoder, decoder->depth));
+    bool unlisted = decoder->all->unlisted && decoder->all->embedded == 0;
+    MIRAI_TRY(unlisted ? read_items(decoder) : mirai__decode_value(decoder, decoder->depth));
     return check_leftovers(decoder);
 }
 
@@ -285,13 +302,27 @@ mirai_status mirai__decode(mirai__segment *segment, mirai__hooks *overlay,
     return mirai__decode_sharing(segment, overlay, limits, NULL, out, NULL);
 }
 
-mirai_status mirai__decode_sharing(mirai__segment *segment, mirai__hooks *overlay,
-                                   const mirai__limits *limits, const mirai__resolver *resolver,
-                                   mirai_value **out, uint32_t *height)
+/* What comes of a message. */
+typedef struct yield {
+    mirai_value **values; /* room for `most` */
+    size_t most, count;
+    uint32_t height;
+} yield;
+
+/* Move what is wanted from the stack. */
+static void take_values(mirai__decoding *all, yield *out)
 {
-    if (!segment || !limits || !out) {
-        return mirai__fail(MIRAI_E_DECODE, "there is no message to decode");
-    }
+    out->count = all->height < out->most ? all->height : out->most;
+    memcpy(out->values, all->stack, out->count * sizeof(mirai_value *));
+    while (all->height > out->count) mirai_value_release(all->stack[--all->height]);
+    all->height = 0;
+    out->height = all->reach;
+}
+
+static mirai_status decode(const mirai__segment *segment, mirai__hooks *overlay,
+                           const mirai__limits *limits, const mirai__resolver *resolver,
+                           bool unlisted, yield *out)
+{
     MIRAI_TRY(check_limits(segment, limits));
     mirai__said said; /* large, and seldom used: only its status has a meaning yet */
     said.status = MIRAI_OK;
@@ -303,17 +334,44 @@ mirai_status mirai__decode_sharing(mirai__segment *segment, mirai__hooks *overla
                            .stack = few,
                            .stack_capacity = STACK_FEW,
                            .few = few,
+                           .unlisted = unlisted,
                            .said = &said};
     mirai__bytes_init(&all.keys);
     mirai__cbor body = {segment->body, segment->body + segment->body_size};
     mirai_status status = mirai__decode_message(&all, body, segment->buffers, segment->count, 0);
     if (said.status == MIRAI_OK) mirai__said_keep(&said, status); /* before any clean-up */
-    if (status == MIRAI_OK) *out = all.stack[--all.height];
-    if (status == MIRAI_OK && height) *height = all.reach;
+    if (status == MIRAI_OK) take_values(&all, out);
     while (all.height > 0) mirai_value_release(all.stack[--all.height]);
     for (size_t i = 0; i < all.hook_count; i++) mirai__hook_unref(all.hooks[i]);
     if (all.stack != few) mirai__free(all.stack);
     mirai__free(all.hooks);
     mirai__bytes_fini(&all.keys);
     return status == MIRAI_OK ? MIRAI_OK : mirai__said_again(&said);
+}
+
+static mirai_status fail_missing(void)
+{
+    return mirai__fail(MIRAI_E_DECODE, "there is no message to decode");
+}
+
+mirai_status mirai__decode_sharing(mirai__segment *segment, mirai__hooks *overlay,
+                                   const mirai__limits *limits, const mirai__resolver *resolver,
+                                   mirai_value **out, uint32_t *height)
+{
+    if (!segment || !limits || !out) return fail_missing();
+    yield root = {.values = out, .most = 1};
+    MIRAI_TRY(decode(segment, overlay, limits, resolver, false, &root));
+    if (height) *height = root.height;
+    return MIRAI_OK;
+}
+
+mirai_status mirai__decode_items(mirai__segment *segment, mirai__hooks *overlay,
+                                 const mirai__limits *limits, const mirai__resolver *resolver,
+                                 mirai_value **items, size_t most, size_t *count)
+{
+    if (!segment || !limits || !items || !count) return fail_missing();
+    yield all = {.values = items, .most = most};
+    MIRAI_TRY(decode(segment, overlay, limits, resolver, true, &all));
+    *count = all.count;
+    return MIRAI_OK;
 }

@@ -24,6 +24,7 @@ typedef struct mirai__decoding {
     const mirai__resolver *resolver; /* NULL: nothing is shared */
     uint32_t items;    /* values that may still be read */
     uint32_t embedded; /* messages around the one at hand */
+    bool unlisted;     /* the items of the root are wanted, and not the list */
     uint32_t reach;    /* deepest place so far, through the objects that were referred to */
     /* Values read whose container is not complete yet; owned, so that a failure anywhere releases
      * each once. */

@@ -287,7 +287,9 @@ static void finish(mirai__frame_reader *reader, mirai__frame *out)
         .segment = reader->segment,
     };
     reader->segment = NULL;
-    clear(reader);
+    mirai__free(reader->table); /* and nothing else is left of it */
+    reader->table = NULL;
+    reader->at = AT_HEADER;
 }
 
 mirai_status mirai__frame_reader_next(mirai__frame_reader *reader, mirai__frame *out)

@@ -68,6 +68,11 @@ typedef struct mirai__resolver {
 mirai_status mirai__decode_sharing(mirai__segment *segment, mirai__hooks *overlay, const mirai__limits *limits,
                                    const mirai__resolver *resolver, mirai_value **out, uint32_t *height);
 
+/* As mirai__decode_sharing() of a list, for its first items, at most `most`; owned. A root that is no
+ * list is the one item. */
+mirai_status mirai__decode_items(mirai__segment *segment, mirai__hooks *overlay, const mirai__limits *limits,
+                                 const mirai__resolver *resolver, mirai_value **items, size_t most, size_t *count);
+
 /* Borrows segment. References to shared values are not understood (E_DECODE). Values share the segment's buffers (frozen); E_DECODE, E_LIMIT, E_HOOK, E_NOMEM. Body bytes
  * are private memory by now, buffers may be shared with a hostile peer: never branch on their contents. */
 mirai_status mirai__decode(mirai__segment *segment, mirai__hooks *overlay, const mirai__limits *limits,

@@ -175,11 +175,11 @@ static void test_cancel__times_out_without_a_call(void **state)
 
 static void test_cancel__never_hits_the_next_job(void **state)
 {
-    enum { ROUNDS = 1000 };
+    const int rounds = story_many(1000);
     (void)state;
     mirai_pool *pool = story_open(1);
     int wrong = 0;
-    for (int i = 0; i < ROUNDS; i++) {
+    for (int i = 0; i < rounds; i++) {
         mirai_task *victim = story_submit(pool, i % 2 == 0 ? "obey" : "obey_call", mirai_null());
         mirai_task *next = story_submit(pool, "undisturbed", mirai_int(i % 3 == 0));
         if (i % 4 != 0) assert_true(story_until_running(victim));
@@ -229,7 +229,7 @@ static void test_cancel__races_resolve_each_task_once(void **state)
     mirai_pool *pool = story_open(2);
     race race = {.seed = 17};
     unsigned seed = 4711;
-    int total = story_in_valgrind() ? RACES / 20 : RACES, wrong = 0;
+    int total = story_in_valgrind() ? RACES / 20 : story_many(RACES), wrong = 0;
     for (int base = 0; base < total; base += WINDOW) {
         for (int i = 0; i < WINDOW; i++) {
             mirai_submit_options options = MIRAI_SUBMIT_OPTIONS_INIT;

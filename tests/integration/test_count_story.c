@@ -32,7 +32,7 @@ static mirai_status setup(void)
 
 static int how_many(void)
 {
-    return story_in_valgrind() ? LITTLE : TASKS;
+    return story_in_valgrind() ? LITTLE : story_many(TASKS);
 }
 
 static void check_sum(mirai_pool *pool, int64_t submitted)

@@ -241,17 +241,17 @@ static void test_dependency__may_be_a_tree(void **state)
 
 static void test_dependency__may_be_a_long_chain(void **state)
 {
-    enum { LINKS = 10000 };
+    const int links = story_many(10000);
     mirai_task *last = story_submit(*state, "nap", mirai_int(20));
     mirai_task *next = story_submit(*state, "sum", mirai_list_of(MIRAI_END));
     mirai_task_release(last);
     last = next;
-    for (int i = 0; i < LINKS; i++) {
+    for (int i = 0; i < links; i++) {
         next = add(*state, argument(last), mirai_int(1));
         mirai_task_release(last);
         last = next;
     }
-    expect_number(last, LINKS);
+    expect_number(last, links);
 }
 
 static void test_dependency__fails_those_who_wait(void **state)
@@ -365,18 +365,18 @@ static void test_dependency__is_settled_by_closing(void **state)
 
 /* ---- races ----------------------------------------------------------------------------------- */
 
-enum { RACES = 2000, THREADS = 3 };
+enum { THREADS = 3 };
 
 typedef struct racer {
     mirai_pool *pool;
-    int number, wrong;
+    int number, races, wrong;
 } racer;
 
 /* Chains of three, whose first link resolves before, while, or after the others are submitted. */
 static void *race(void *argument_of)
 {
     racer *self = argument_of;
-    for (int64_t i = 0; i < RACES; i++) {
+    for (int64_t i = 0; i < self->races; i++) {
         mirai_task *tasks[3] = {NULL, NULL, NULL};
         mirai_value *value = mirai_int(i);
         for (int link = 0; link < 3; link++) {
@@ -401,7 +401,7 @@ static void test_dependency__resolves_while_it_is_asked_for(void **state)
     racer racers[THREADS];
     pthread_t threads[THREADS];
     for (int i = 0; i < THREADS; i++) {
-        racers[i] = (racer){.pool = *state, .number = i + 1};
+        racers[i] = (racer){.pool = *state, .number = i + 1, .races = story_many(2000)};
         assert_int_equal(pthread_create(&threads[i], NULL, race, &racers[i]), 0);
     }
     for (int i = 0; i < THREADS; i++) {

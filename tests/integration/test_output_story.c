@@ -340,7 +340,7 @@ static void flood_it(mirai_pool *pool)
     mirai_task *task = story_submit(pool, "flood", mirai_null());
     for (int i = 0; i < 200; i++)
         assert_int_equal(story_number(pool, "add", mirai_list_of(mirai_int(i), mirai_int(1), MIRAI_END)), i + 1);
-    story_sleep_ms(500);
+    story_sleep_ms(200);
     assert_int_equal(mirai_task_state(task), MIRAI_TASK_RUNNING);
     assert_true(story_rss_kib() - before < 64 * KILO);
     story_assert_ok(mirai_task_cancel(task, NULL));

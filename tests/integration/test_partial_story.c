@@ -204,9 +204,9 @@ static void test_partial__progress_is_told_while_it_runs(void **state)
 
 static void test_partial__ten_thousand_in_order(void **state)
 {
-    enum { MANY = 10000 };
-    mirai_task *task = story_submit(*state, "count_up", mirai_int(MANY));
-    for (int i = 0; i < MANY; i++) assert_int_equal(next_number(task), i);
+    const int many = story_many(10000);
+    mirai_task *task = story_submit(*state, "count_up", mirai_int(many));
+    for (int i = 0; i < many; i++) assert_int_equal(next_number(task), i);
     assert_no_more(task);
     (void)story_expect(task, MIRAI_OUTCOME_VALUE);
     mirai_task_release(task);
@@ -257,11 +257,12 @@ static void test_partial__waits_and_polls(void **state)
 
 static void test_partial__cancel_ends_an_emit(void **state)
 {
+    const int step = story_many(100);
     for (int i = 0; i < 20; i++) {
         const char *path = story_path("emit_ended");
         (void)unlink(path);
         mirai_task *task = story_submit(*state, "count_for_ever", mirai_string(path));
-        for (int n = 0; n < 100 * i; n++) assert_int_equal(next_number(task), n);
+        for (int n = 0; n < step * i; n++) assert_int_equal(next_number(task), n);
         story_assert_ok(mirai_task_cancel(task, NULL));
         (void)story_expect(task, MIRAI_OUTCOME_CANCELLED);
         mirai_task_release(task);

@@ -143,10 +143,7 @@ static void test_queue__outlives_its_pool(void **state)
 
 static void test_queue__of_100000_tasks(void **state)
 {
-    const char *transport = getenv("MIRAI_TRANSPORT"); /* the others are slower, and the queue is the same */
-    bool is_local = transport == NULL || strcmp(transport, "pair") == 0 || strcmp(transport, "ring") == 0;
-    bool quick = story_in_valgrind() || !is_local;
-    const int64_t count = quick ? 5000 : 100000;
+    const int64_t count = story_in_valgrind() ? 5000 : story_many(100000);
     mirai_queue *queue = new_queue();
     char *seen = calloc((size_t)count, 1);
     assert_non_null(seen);

@@ -144,6 +144,13 @@ bool story_in_valgrind(void)
     return preload != NULL && (strstr(preload, "valgrind") != NULL || strstr(preload, "vgpreload") != NULL);
 }
 
+int story_many(int full)
+{
+    const char *transport = getenv("MIRAI_TRANSPORT");
+    bool is_local = transport == NULL || strcmp(transport, "pair") == 0 || strcmp(transport, "ring") == 0;
+    return is_local ? full : full / 10;
+}
+
 int64_t story_bound_ms(int64_t ms)
 {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

@@ -99,5 +99,7 @@ bool story_until_extinct(const story_family *family);
 /* Value of a line such as "SigBlk" in a status file of /proc, read as a hexadecimal number. */
 uint64_t story_status_mask(const char *path, const char *name);
 bool story_in_valgrind(void);
+/* So many of what is the same each time; a tenth over NNG, where each costs some fifty wake-ups of its threads. */
+int story_many(int full);
 
 #endif

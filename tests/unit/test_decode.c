@@ -10,6 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "fault.h"
 #include "message.h"
 #include "things.h"
 
@@ -62,6 +63,47 @@ static void test_decode__bad_arguments(void **state)
     assert_string_not_equal(mirai_error_detail(), "");
     assert_null(value);
     mirai__segment_release(empty);
+}
+
+static void test_decode__gives_the_items_of_a_list(void **state)
+{
+    (void)state;
+    mirai_value *items[4] = {NULL};
+    size_t count = 9;
+    mirai__segment *segment = NULL;
+    assert_int_equal(mirai__decode_items(NULL, NULL, &mirai__limits_local, NULL, items, 4, &count), MIRAI_E_DECODE);
+    mirai_value *none[] = {mirai_int(1), mirai_dict_of("a", mirai_int(1), MIRAI_END), mirai_null()};
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(mirai__encode(none[i], NULL, 0, &segment), MIRAI_OK);
+        assert_int_equal(mirai__decode_items(segment, NULL, &mirai__limits_local, NULL, items, 4, &count), MIRAI_OK);
+        assert_int_equal(count, 1);
+        assert_true(mirai_value_equal(items[0], none[i]));
+        mirai__segment_release(segment);
+        mirai_value_release(none[i]);
+        mirai_value_release(items[0]);
+    }
+    for (size_t size = 0; size < 40; size++) { /* beyond what the first stack holds */
+        mirai_value *all[40];
+        for (size_t i = 0; i < size; i++) all[i] = mirai_list_of(mirai_int((int64_t)i), mirai_string("x"), MIRAI_END);
+        mirai_value *list = mirai_list(all, size);
+        assert_int_equal(mirai__encode(list, NULL, 0, &segment), MIRAI_OK);
+        mirai_value_release(list);
+        mirai_status status;
+        for (int64_t n = 1;; n++) {
+            mirai__fault_arm(n, false);
+            status = mirai__decode_items(segment, NULL, &mirai__limits_local, NULL, items, 4, &count);
+            mirai__fault_arm(0, false);
+            if (status == MIRAI_OK) break;
+            assert_int_equal(status, MIRAI_E_NOMEM);
+        }
+        assert_int_equal(count, size < 4 ? size : 4);
+        for (size_t i = 0; i < count; i++) {
+            assert_int_equal(mirai_value_int_or(mirai_value_item(items[i], 0), -1), (int64_t)i);
+            mirai_value_release(items[i]);
+            items[i] = NULL;
+        }
+        mirai__segment_release(segment);
+    }
 }
 
 static void test_decode__every_prefix_is_refused(void **state)
@@ -201,6 +243,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decode__bad_arguments),
+        cmocka_unit_test(test_decode__gives_the_items_of_a_list),
         cmocka_unit_test(test_decode__every_prefix_is_refused),
         cmocka_unit_test(test_decode__any_wrong_byte_is_survived),
         cmocka_unit_test(test_decode__limits),

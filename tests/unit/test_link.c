@@ -467,6 +467,35 @@ static void test_link__survives_failed_allocations(void **state)
     mirai__frame_fini(&frame);
 }
 
+/* Small frames need no memory until the channel is full. The one that it took a part of cannot be taken back then, and the
+ * link is broken; one of which it took nothing was never sent. */
+static void test_link__small_frames_need_memory_only_when_it_is_full(void **state)
+{
+    link_ends links = links_open(maker_of(state));
+    mirai__frame frame = make_frame(1, 100, NULL, 0), in = {0};
+    mirai__fault_arm(1, true);
+    mirai_status status = MIRAI_OK;
+    size_t sent = 0;
+    for (; status == MIRAI_OK && sent < 1000000; sent += status == MIRAI_OK) status = mirai__link_send(links.a, &frame);
+    uint64_t written = mirai__link_written(links.a);
+    mirai__fault_arm(0, false);
+    size_t queued = mirai__link_queued(links.a);
+    mirai_status next = mirai__link_send(links.a, &frame);
+    assert_int_equal(status, MIRAI_E_NOMEM);
+    assert_int_equal(queued, 0);
+    if (written % 164 != 0) /* a header and a body */
+        assert_int_equal(next, MIRAI_E_CONNRESET);
+    else
+        assert_int_equal(next, MIRAI_OK);
+    for (size_t i = 0; i < written / 164; i++) {
+        assert_int_equal(receive(links.b, &in), MIRAI_OK);
+        assert_true(is_frame(&in, 1, 100, NULL, 0));
+        mirai__frame_fini(&in);
+    }
+    mirai__frame_fini(&frame);
+    links_close(&links);
+}
+
 #define ONE(name, maker)                                                                           \
     {                                                                                              \
         "test_link__" #name "(" #maker ")", test_link__##name, NULL, NULL, &maker                  \
@@ -490,6 +519,8 @@ int main(void)
         BATTERY(ipc),
         BATTERY(abstract),
         BATTERY(tcp),
+        ONE(small_frames_need_memory_only_when_it_is_full, pair),
+        ONE(small_frames_need_memory_only_when_it_is_full, ring),
     };
     return cmocka_run_group_tests_name("link", tests, NULL, NULL);
 }
