@@ -10,15 +10,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static mirai_status open_command(const char *const *command, int64_t start_timeout_ms)
+static mirai_status open_many(const char *const *command, int64_t start_timeout_ms, int32_t daemons)
 {
     mirai_pool *pool = NULL;
     mirai_pool_options options = MIRAI_POOL_OPTIONS_INIT;
     options.command = command;
     options.start_timeout_ms = start_timeout_ms;
-    mirai_status status = mirai_pool_open(&pool, "trial", 2, &options);
+    mirai_status status = mirai_pool_open(&pool, "trial", daemons, &options);
     assert_null(pool);
     return status;
+}
+
+static mirai_status open_command(const char *const *command, int64_t start_timeout_ms)
+{
+    return open_many(command, start_timeout_ms, 2);
 }
 
 static void check_detail(const char *word)
@@ -75,6 +80,8 @@ static void test_open__names_a_program_that_is_not_there(void **state)
     check_detail("/no/such/program");
     assert_int_equal(open_command(by_name, 0), MIRAI_E_NOENT);
     check_detail("mirai-no-such-program");
+    assert_int_equal(open_many(by_path, 0, 12), MIRAI_E_NOENT); /* so many are started side by side */
+    check_detail("/no/such/program");
 }
 
 static void test_open__names_a_file_that_is_no_program(void **state)
@@ -184,6 +191,36 @@ static void test_open__many_pools_at_once(void **state)
     for (int i = 0; i < POOLS; i++) story_close(pools[(i * 5) % POOLS]);
 }
 
+static void test_open__many_daemons_at_once(void **state)
+{
+    (void)state;
+    enum { DAEMONS = 12 };
+    size_t threads = story_threads();
+    mirai_pool *pool = story_open(DAEMONS);
+    mirai_pool_status status = story_status(pool);
+    assert_int_equal(status.daemons_ready, DAEMONS);
+    assert_int_equal(status.daemons_starting + status.daemons_lost, 0);
+    for (size_t i = 0; i < DAEMONS; i++)
+        for (size_t j = 0; j < i; j++) assert_int_not_equal(story_daemon_pid(pool, i), story_daemon_pid(pool, j));
+    for (int i = 0; i < DAEMONS; i++) assert_int_equal(story_number(pool, "echo", mirai_int(i)), i);
+    assert_true(story_until_threads(threads + 40)); /* the service thread, and what NNG has */
+    story_close(pool);
+}
+
+/* The service thread starts them, while this one closes the pool. */
+static void test_open__closes_while_many_start(void **state)
+{
+    (void)state;
+    pid_t left[8];
+    for (int i = 0; i < 20; i++) {
+        mirai_pool *pool = story_open(1);
+        story_assert_ok(mirai_pool_resize(pool, 9));
+        if (i % 2 == 0) story_sleep_ms(i / 4);
+        story_close(pool);
+        assert_int_equal(story_descendants(getpid(), left, 8), 0);
+    }
+}
+
 static void test_open__describes_itself(void **state)
 {
     (void)state;
@@ -256,6 +293,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_open__names_a_missing_library),
         cmocka_unit_test(test_open__takes_no_daemons),
         cmocka_unit_test(test_open__many_pools_at_once),
+        cmocka_unit_test(test_open__many_daemons_at_once),
+        cmocka_unit_test(test_open__closes_while_many_start),
         cmocka_unit_test(test_open__describes_itself),
         cmocka_unit_test(test_open__in_a_daemon_that_has_not_entered_is_refused),
         cmocka_unit_test(test_open__leaves_nothing_behind),
