@@ -38,6 +38,21 @@ typedef void (*mirai_release_fn)(void *object, void *context);
 MIRAI_API MIRAI_NODISCARD mirai_buffer *mirai_buffer_new(mirai_pool *pool, size_t size_bytes);
 
 /**
+ * A new open buffer as mirai_buffer_new() gives, whose bytes are whatever was in that memory before: for those who
+ * fill all of it. Zeros cost as much as filling it once more.
+ *
+ * Where large bytes are born in memory that a pool's daemons can read (mirai_buffer_new(), this call, and in a daemon,
+ * with NULL, memory that its host can read) they are sent without a copy, if sending is the end of their use here: if
+ * nobody else holds a count of the buffer, nor of the values that it lies in. Whoever gives a buffer away so gives its
+ * bytes away: a pointer to them must not be used any more. Otherwise they are copied.
+ * @param pool        borrowed; as in mirai_buffer_new().
+ * @param size_bytes  0 or more.
+ * @return owned, release with mirai_buffer_release(); NULL when out of memory (detail set).
+ * @thread any   @since 0.1
+ */
+MIRAI_API MIRAI_NODISCARD mirai_buffer *mirai_buffer_alloc(mirai_pool *pool, size_t size_bytes);
+
+/**
  * A new open buffer holding a copy of bytes.
  * @param data        borrowed; may be NULL when size_bytes is 0.
  * @param size_bytes  0 or more.

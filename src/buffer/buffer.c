@@ -6,7 +6,7 @@
  * both come and go together and the bytes are aligned. Blocks of a megabyte and more that must be
  * zero are mapped, since the kernel hands pages out zeroed when they are first touched. A slice
  * always refers to the buffer that holds the memory, never to another slice, so that releasing one
- * is never more than one step deep.
+ * is never more than one step deep. Large buffers may be born in slabs (slabs.h).
  *
  * Makers leave an older detail text alone when they succeed: they occur inside expressions that
  * build a value, whose first failure the caller is to see.
@@ -23,11 +23,12 @@
 #include "alloc.h"
 #include "detail.h"
 #include "fault.h"
+#include "slabs.h"
 
 #define MAPPED_MIN ((size_t)1 << 20)
 #define HEADER_SIZE ((size_t)MIRAI_BUFFER_ALIGNMENT)
 
-typedef enum buffer_kind { BUFFER_HEAP, BUFFER_MAPPED, BUFFER_FOREIGN, BUFFER_SLICE } buffer_kind;
+typedef enum buffer_kind { BUFFER_HEAP, BUFFER_MAPPED, BUFFER_FOREIGN, BUFFER_SLICE, BUFFER_OVER } buffer_kind;
 
 struct mirai_buffer {
     _Atomic int64_t references;
@@ -41,6 +42,10 @@ struct mirai_buffer {
             mirai_release_fn release;
             void *object, *context;
         } foreign;
+        struct {
+            mirai__give_back_fn give_back;
+            void *object;
+        } over;
     } from;
 };
 
@@ -88,18 +93,61 @@ static mirai_buffer *buffer_map(size_t size)
     return buffer;
 }
 
+mirai_buffer *mirai__buffer_zero(size_t size)
+{
+    if (size >= MAPPED_MIN) return buffer_map(size);
+    mirai_buffer *buffer = mirai__buffer_alloc(size);
+    if (buffer) memset(buffer->data, 0, size);
+    return buffer;
+}
+
+mirai_buffer *mirai__buffer_over(void *data, size_t size, mirai__give_back_fn give_back,
+                                 void *object)
+{
+    mirai_buffer *buffer = mirai__alloc(sizeof(*buffer));
+    if (!buffer) return NULL;
+    buffer_init(buffer, BUFFER_OVER, data, size);
+    buffer->from.over.give_back = give_back;
+    buffer->from.over.object = object;
+    return buffer;
+}
+
+void *mirai__buffer_origin(const mirai_buffer *buffer, mirai__give_back_fn give_back)
+{
+    bool is_over = buffer && buffer->kind == BUFFER_OVER && buffer->from.over.give_back == give_back;
+    return is_over ? buffer->from.over.object : NULL;
+}
+
+bool mirai__buffer_is_sole(const mirai_buffer *buffer)
+{
+    return atomic_load_explicit(&buffer->references, memory_order_acquire) == 1;
+}
+
+/* Where buffers for a pool (NULL: for nobody in particular) are born. NULL: on the heap. Owned. */
+static mirai__slabs *home_of(const mirai_pool *pool, size_t size)
+{
+    return size >= MIRAI__SLAB_MIN ? mirai__slabs_of(pool) : NULL;
+}
+
 mirai_buffer *mirai_buffer_new(mirai_pool *pool, size_t size_bytes)
 {
-    (void)pool; /* a hint only: bytes born anywhere reach every daemon */
-    if (size_bytes >= MAPPED_MIN) return buffer_map(size_bytes);
-    mirai_buffer *buffer = mirai__buffer_alloc(size_bytes);
-    if (buffer) memset(buffer->data, 0, size_bytes);
+    mirai__slabs *home = home_of(pool, size_bytes);
+    mirai_buffer *buffer = mirai__slabs_buffer_zero(home, size_bytes);
+    mirai__slabs_unref(home);
+    return buffer;
+}
+
+mirai_buffer *mirai_buffer_alloc(mirai_pool *pool, size_t size_bytes)
+{
+    mirai__slabs *home = home_of(pool, size_bytes);
+    mirai_buffer *buffer = mirai__slabs_buffer(home, size_bytes);
+    mirai__slabs_unref(home);
     return buffer;
 }
 
 static mirai_buffer *buffer_copy(const void *data, size_t size)
 {
-    mirai_buffer *buffer = mirai__buffer_alloc(size);
+    mirai_buffer *buffer = mirai_buffer_alloc(NULL, size);
     if (buffer && size) memcpy(buffer->data, data, size);
     return buffer;
 }
@@ -170,6 +218,9 @@ void mirai_buffer_release(mirai_buffer *buffer)
     case BUFFER_FOREIGN:
         if (buffer->from.foreign.release)
             buffer->from.foreign.release(buffer->from.foreign.object, buffer->from.foreign.context);
+        break;
+    case BUFFER_OVER:
+        buffer->from.over.give_back(buffer->from.over.object, buffer->data, buffer->size);
         break;
     case BUFFER_HEAP: break;
     }

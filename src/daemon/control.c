@@ -84,6 +84,15 @@ mirai_status mirai__control_send(mirai_daemon *daemon, const mirai__frame *frame
     return status;
 }
 
+/* A connection that is gone is found by whoever uses it next. */
+void mirai__control_settle(mirai_daemon *daemon)
+{
+    if (daemon->link == NULL || !mirai__link_owes(daemon->link)) return;
+    (void)pthread_mutex_lock(&daemon->sending);
+    (void)mirai__link_flush_all(daemon->link, MIRAI__NEVER);
+    (void)pthread_mutex_unlock(&daemon->sending);
+}
+
 void mirai__control_fault(mirai_daemon *daemon, mirai_status status)
 {
     (void)pthread_mutex_lock(&daemon->lock);
@@ -126,6 +135,7 @@ static mirai_status accept_job(mirai_daemon *daemon, mirai__frame *frame)
     daemon->present->environ = daemon->environ;
     daemon->environ = NULL;
     daemon->present->resolver = &daemon->shares.resolver;
+    daemon->present->slabs = daemon->lending.slabs;
     daemon->taken = false;
     daemon->begun++;
     if (!daemon->ticking && mirai__link_dozes(daemon->link)) tick(daemon, true);
@@ -366,11 +376,13 @@ mirai_status mirai__control_start(mirai_daemon *daemon, mirai__channel *channel)
     mirai__link *link = mirai__link_new(channel, &mirai__limits_local);
     status = link == NULL ? MIRAI_E_NOMEM : MIRAI_OK;
     daemon->link = link;
+    if (status == MIRAI_OK) status = mirai__lending_begin(&daemon->lending, link);
     if (status == MIRAI_OK) mirai__link_attend(link);
     if (status == MIRAI_OK)
         status = mirai__thread_start(&daemon->control, "mirai-control", control, daemon);
     if (status == MIRAI_OK) return MIRAI_OK;
     mirai__link_free(link);
+    mirai__lending_end(&daemon->lending);
     daemon->link = NULL;
     close_fds(daemon);
     return status;
@@ -387,6 +399,7 @@ void mirai__control_stop(mirai_daemon *daemon)
     (void)size;
     (void)pthread_join(daemon->control, NULL);
     mirai__link_free(daemon->link);
+    mirai__lending_end(&daemon->lending);
     daemon->link = NULL;
     close_fds(daemon);
 }

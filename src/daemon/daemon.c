@@ -183,6 +183,7 @@ static void sweep(mirai_daemon *daemon)
     if (!atomic_load(&daemon->shares.is_doomed)) return;
     (void)pthread_mutex_unlock(&daemon->lock);
     mirai__shares_sweep(&daemon->shares);
+    mirai__control_settle(daemon);
     (void)pthread_mutex_lock(&daemon->lock);
 }
 
@@ -247,6 +248,7 @@ static mirai_status finish(mirai_daemon *daemon, mirai_job *job, mirai_value *re
     mirai_status status = result == NULL
                               ? mirai__fail(MIRAI_E_NOMEM, "out of memory for a job's result")
                               : mirai__job_result(job, result, &frame, &encoded);
+    mirai__job_let_go(job);
     if (__fpending(stdout) > 0) (void)fflush(stdout); /* what the task has written is told before its result */
     if (__fpending(stderr) > 0) (void)fflush(stderr);
     (void)pthread_mutex_lock(&daemon->lock);
@@ -260,6 +262,7 @@ static mirai_status finish(mirai_daemon *daemon, mirai_job *job, mirai_value *re
     put_back(daemon, job);
     mirai__departure_count(daemon, job->number > 0);
     mirai__job_free(job);
+    mirai__control_settle(daemon);
     return status == MIRAI_OK ? encoded : status;
 }
 

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 #include "job.h"
+#include "lending.h"
 #include "link.h"
 #include "session.h"
 #include "shares.h"
@@ -26,6 +27,7 @@ struct mirai_daemon {
     mirai__session session; /* main thread */
     mirai__shares shares;   /* has its own lock */
     mirai__link *link;      /* receiving: under `receiving`; sending: under `sending` */
+    mirai__lending lending; /* constant while the control thread lives */
     pthread_t control;
     int wake_fd;             /* readable: the control thread is to end */
     int host_fd;             /* readable: the host is dead; -1: not known to be a parent of ours */
@@ -68,6 +70,8 @@ void mirai__control_stop(mirai_daemon *daemon);
 /* Either thread, under no lock: send a frame whole. Does not return when the host is gone, unless
  * we are leaving. */
 mirai_status mirai__control_send(mirai_daemon *daemon, const mirai__frame *frame);
+/* Main thread, under no lock: tell the host now of what is due to it, should no frame go there soon. */
+void mirai__control_settle(mirai_daemon *daemon);
 /* Main thread, lock held and dropped meanwhile: wait until there is news, or the deadline. Receives what has come, also
  * where the deadline has passed. */
 void mirai__idle_wait(mirai_daemon *daemon, int64_t deadline);

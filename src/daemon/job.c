@@ -26,6 +26,7 @@ mirai_job *mirai__job_new(mirai_daemon *daemon, pthread_mutex_t *lock, mirai__fr
     job->number = frame->aux;
     job->incarnation = frame->incarnation;
     job->segment = frame->segment;
+    job->is_large = frame->segment != NULL && mirai__segment_size(frame->segment) >= MIRAI__SLAB_MIN;
     frame->segment = NULL;
     atomic_init(&job->cancelled, false);
     return job;
@@ -40,6 +41,17 @@ void mirai__job_free(mirai_job *job)
     mirai__surroundings_restore(&job->surroundings);
     mirai__free(job->report.text);
     mirai__free(job);
+}
+
+void mirai__job_let_go(mirai_job *job)
+{
+    if (!job->is_large) return;
+    for (size_t i = 0; i < MIRAI__JOB_PARTS; i++) {
+        mirai_value_release(job->parts[i]);
+        job->parts[i] = NULL;
+    }
+    job->args = NULL;
+    job->function = NULL;
 }
 
 mirai_status mirai__job_decode(mirai_job *job)
@@ -135,7 +147,8 @@ mirai_status mirai__job_result(const mirai_job *job, const mirai_value *value, m
                           .attempt = job->attempt,
                           .incarnation = job->incarnation};
     /* No copies for another process: it is written before whoever owns the memory goes on. */
-    *encoded = mirai__encode(value, job->hooks, job->here ? MIRAI__ENCODE_COPY : 0, &out->segment);
+    *encoded = mirai__encode_into(value, job->hooks, job->here ? MIRAI__ENCODE_COPY : MIRAI__ENCODE_MOVE,
+                                  job->slabs, NULL, &out->segment);
     if (*encoded == MIRAI_OK) return MIRAI_OK;
     mirai_value *error = mirai__codec_error(*encoded, "encode_error");
     if (error == NULL) return MIRAI_E_NOMEM;

@@ -29,6 +29,8 @@ struct mirai_job {
     mirai__segment *environ; /* owned: variables to be set for it; NULL: none */
     mirai__surroundings surroundings; /* main thread: as they are to be after it */
     const mirai__resolver *resolver; /* borrowed; NULL: it refers to no shared values */
+    mirai__slabs *slabs;     /* borrowed: where large parts of what it gives are to lie; NULL: anywhere */
+    bool is_large;           /* it came with bytes that lie in memory of the host's, most likely */
     mirai_value *parts[MIRAI__JOB_PARTS]; /* owned; what function and args are borrowed from */
     const char *function;
     const mirai_value *args;
@@ -51,11 +53,13 @@ void mirai__job_free(
     mirai_job *job); /* NULL is allowed; under no lock, since values are released */
 /* Decode function and args. MIRAI_OK; E_DECODE, E_LIMIT, E_HOOK, E_NOMEM. Hooks run. */
 mirai_status mirai__job_decode(mirai_job *job);
+/* Its arguments are not needed any more: the host is to get large ones back before it gets the result. */
+void mirai__job_let_go(mirai_job *job);
 /* Under the lock: set the flag, and call on_cancel. */
 void mirai__job_cancel(mirai_job *job);
 /* mirai_job_on_cancel() that leaves the detail text alone. Main thread; job may be NULL. */
 void mirai__job_watch(mirai_job *job, mirai_cancel_fn fn, void *user);
-/* A RESULT frame for the job; an error value makes it FAILED. Borrows value. When the value cannot
+/* A RESULT frame for the job; an error value makes it FAILED. Borrows value, which the caller then releases. When the value cannot
  * be encoded, the frame holds an error value that says so, and that status is put into *encoded.
  * E_NOMEM when there is no memory for that either. Hooks run. */
 mirai_status mirai__job_result(const mirai_job *job, const mirai_value *value, mirai__frame *out,

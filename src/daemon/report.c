@@ -177,7 +177,8 @@ static void give_room_back(mirai_job *job)
 static mirai_status emit(mirai_job *job, const mirai_value *value)
 {
     mirai__frame frame = frame_of(job, MIRAI__FRAME_EMIT);
-    MIRAI_TRY(mirai__encode(value, job->hooks, job->here ? MIRAI__ENCODE_COPY : 0, &frame.segment));
+    MIRAI_TRY(mirai__encode_into(value, job->hooks, job->here ? MIRAI__ENCODE_COPY : MIRAI__ENCODE_MOVE, job->slabs,
+                                NULL, &frame.segment));
     mirai_status status = job->tell != NULL ? job->tell(job->host, &frame)
                                             : take_room(job, mirai__segment_size(frame.segment));
     if (status == MIRAI_OK && job->tell == NULL) {

@@ -179,10 +179,19 @@ static void free_command(char **command)
     mirai__free(command);
 }
 
+mirai_status mirai__engine_lend(mirai_pool *pool)
+{
+    if (pool->listener != NULL || pool->local == MIRAI__LOCAL_PAIR || pool->sync) return MIRAI_OK;
+    pool->slabs = mirai__slabs_new(mirai__slabs_budget());
+    return pool->slabs != NULL ? mirai__slabs_bind(pool, pool->slabs) : MIRAI_E_NOMEM;
+}
+
 void mirai__engine_shut(mirai_pool *pool)
 {
     mirai__listener_free(pool->listener);
     pool->listener = NULL;
+    mirai__slabs_unbind(pool);
+    mirai__slabs_shut(pool->slabs);
     /* A thread may be on its way out of a wait: then the last handle closes the rest. */
     if (!mirai__list_is_empty(&pool->waiters)) return;
     mirai__share_shut(pool);
@@ -196,6 +205,7 @@ void mirai__engine_shut(mirai_pool *pool)
 static void free_pool(mirai_pool *pool)
 {
     mirai__engine_shut(pool);
+    mirai__slabs_unref(pool->slabs);
     (void)mirai__interrupt_take(pool);
     mirai__sched_fini(&pool->sched);
     mirai__map_fini(&pool->remotes);

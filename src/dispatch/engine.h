@@ -19,6 +19,7 @@
 #include "registry.h"
 #include "scheduler.h"
 #include "seeds.h"
+#include "slabs.h"
 #include "spawn.h"
 #include "vigil.h"
 
@@ -55,6 +56,7 @@ struct mirai_pool {
     mirai__seeds seeds;
     mirai__spawn spawn; /* template: command and output */
     int local;          /* MIRAI__LOCAL_*; constant */
+    mirai__slabs *slabs; /* where large parts of requests are; NULL: daemons cannot map memory of ours. Constant */
     char **command;     /* owned copy behind spawn.command; NULL: the default program */
     mirai__group groups[MIRAI__GROUPS_MAX]; /* as many as the scheduler has; by the same numbers */
     mirai_resource *resources; /* owned; what the scheduler's resources are called */
@@ -109,7 +111,9 @@ struct mirai_pool {
 mirai_status mirai__engine_new(const char *name, const mirai_pool_options *options, mirai_pool **out);
 mirai_pool *mirai__engine_ref(mirai_pool *pool);
 void mirai__engine_release(mirai_pool *pool);
-/* Close its listener and descriptors: handles of tasks may keep the rest for long. Nobody drives any more; lock held
+/* Its daemons are to read large parts of requests in place, if they are connected so that they can. */
+mirai_status mirai__engine_lend(mirai_pool *pool);
+/* Close its listener and descriptors, and give unused memory back: handles of tasks may keep the rest for long. Nobody drives any more; lock held
  * or nobody else has the pool. */
 void mirai__engine_shut(mirai_pool *pool);
 

@@ -27,6 +27,7 @@ typedef struct mirai__remote {
     mirai__sched_daemon sched;
     uint64_t id; /* its incarnation; never reused */
     mirai__link *link; /* NULL until it has dialled in, and once broken */
+    mirai__lender *lender; /* what it may read of ours, until it is dead; NULL: nothing */
     short watched;     /* poll events of the link's descriptor */
     mirai__process process;
     const mirai_daemon_options *options; /* of its kind; borrowed from the pool */

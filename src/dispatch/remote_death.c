@@ -21,6 +21,7 @@ void mirai__remote_free(mirai__remote *remote)
 {
     mirai__share_forget(remote);
     mirai__link_free(remote->link);
+    mirai__lender_free(remote->lender);
     mirai__process_close(&remote->process);
     mirai__tail_fini(&remote->tail);
     mirai__free(remote);

@@ -29,6 +29,17 @@ static mirai_status connect(int local, mirai__channel **out, int *daemon_fd)
                                                             : mirai__channel_pair(out, daemon_fd);
 }
 
+/* Large buffers are read in place, on both sides. What a daemon has mapped counts as its own where its memory is
+ * limited: there requests travel. */
+static mirai_status share_memory(const mirai_pool *pool, mirai__remote *remote)
+{
+    if (pool->slabs != NULL && remote->options->memory_limit <= 0) {
+        remote->lender = mirai__lender_new(pool->slabs);
+        if (remote->lender == NULL) return MIRAI_E_NOMEM;
+    }
+    return mirai__link_share_memory(remote->link, remote->lender);
+}
+
 /* Lock not held. */
 static mirai_status start(const mirai_pool *pool, const mirai_daemon_options *options, mirai__remote *remote)
 {
@@ -43,7 +54,7 @@ static mirai_status start(const mirai_pool *pool, const mirai_daemon_options *op
     } else {
         MIRAI_TRY(connect(pool->local, &channel, &spawn.socket));
         remote->link = mirai__link_new(channel, &mirai__limits_stranger);
-        if (remote->link == NULL) {
+        if (remote->link == NULL || share_memory(pool, remote) != MIRAI_OK) {
             (void)close(spawn.socket);
             return MIRAI_E_NOMEM;
         }

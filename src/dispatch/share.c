@@ -78,8 +78,8 @@ static mirai_status fill(mirai__share *share, const mirai_value *value)
 {
     mirai__sharing sharing;
     mirai__sharing_init(&sharing, share->pool);
-    mirai_status status =
-        mirai__encode_sharing(value, share->pool->hooks, MIRAI__ENCODE_COPY, &sharing, &share->segment);
+    mirai_status status = mirai__encode_into(value, share->pool->hooks, MIRAI__ENCODE_COPY | MIRAI__ENCODE_MOVE,
+                                             share->pool->slabs, &sharing, &share->segment);
     if (status == MIRAI_OK) status = mirai__needs_take(&share->needs, &sharing);
     mirai__sharing_fini(&sharing);
     if (status != MIRAI_OK) return status;

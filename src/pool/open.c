@@ -83,6 +83,7 @@ mirai_status mirai__pool_open(const char *name, int32_t daemons, const mirai_poo
     MIRAI_TRY(mirai__engine_new(name, options, &pool));
     pool->spawn.depth = mirai__session_depth() + 1;
     mirai_status status = pool->sync ? mirai__sync_open(pool) : listen_as_told(pool);
+    if (status == MIRAI_OK) status = mirai__engine_lend(pool);
     if (status == MIRAI_OK && !pool->sync) status = mirai__service_add(pool);
     if (status != MIRAI_OK) {
         mirai__engine_release(pool);

@@ -30,7 +30,8 @@ mirai_status mirai__request_encode_stream(mirai_pool *pool, const char *function
     mirai__sharing sharing;
     mirai__sharing_init(&sharing, pool);
     mirai__segment *segment = NULL;
-    mirai_status status = mirai__encode_call(&call, pool->hooks, MIRAI__ENCODE_COPY, &sharing, &segment);
+    mirai_status status = mirai__encode_call(&call, pool->hooks, MIRAI__ENCODE_COPY | MIRAI__ENCODE_MOVE, pool->slabs,
+                                             &sharing, &segment);
     mirai_value_release(args);
     if (status == MIRAI_OK) status = mirai__needs_take(needs, &sharing);
     mirai__sharing_fini(&sharing);

@@ -14,6 +14,8 @@
 
 typedef struct mirai__channel mirai__channel;
 
+enum { MIRAI__PASS_MOST = 32 };
+
 /*
  * Contract of the operations, for every maker:
  *  - read and write never block and never raise SIGPIPE. One thread may read while another writes; two may not
@@ -27,6 +29,9 @@ typedef struct mirai__channel mirai__channel;
  *    allowed, a lost one is not; a busy loop over a descriptor that stays ready is not allowed either: the
  *    descriptor is level-triggered for sockets; for NNG streams read() and write() disarm it when they give -EAGAIN.
  *    Reading and writing do not disturb each other's readiness.
+ *  - pass hands descriptors to the peer, before anything that is written later: 0; -EAGAIN where it cannot now; other
+ *    -errno. take gives the next that the peer has passed, in order; -1 where there is none. They belong to whoever
+ *    writes, and to whoever reads. Both are NULL where descriptors cannot be passed.
  *  - shutdown may be called from any thread at any time, more than once: reads and writes then give an end or
  *    an error soon, and a poll wakes up. free is called once, when no operation is under way; it may not block
  *    on the peer.
@@ -35,6 +40,8 @@ typedef struct mirai__channel_ops {
     ssize_t (*read)(mirai__channel *channel, void *into, size_t size);
     ssize_t (*write)(mirai__channel *channel, const struct iovec *vectors, int count);
     short (*writable)(mirai__channel *channel); /* poll event to wait for after write gave -EAGAIN: POLLIN or POLLOUT */
+    int (*pass)(mirai__channel *channel, const int *fds, int count); /* up to MIRAI__PASS_MOST; borrowed */
+    int (*take)(mirai__channel *channel);                            /* owned */
     void (*shutdown)(mirai__channel *channel);
     void (*free)(mirai__channel *channel);
 } mirai__channel_ops;

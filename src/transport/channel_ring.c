@@ -22,6 +22,7 @@
 #include "channel.h"
 #include "detail.h"
 #include "fault.h"
+#include "passing.h"
 #include "shared_ring.h"
 
 /* With the first byte on the socket the host passes the memory. No frame begins with this byte. */
@@ -40,6 +41,7 @@ typedef struct ring_channel {
     bool hung_up;     /* the peer's end is closed; what is in the ring is still to be read */
     bool read_over;
     ssize_t read_end; /* 0 or -errno */
+    mirai__passed passed; /* descriptors that came with the bells */
     /* writing */
     mirai__ring_writer out;
     int buffer;        /* bytes that the socket takes before it is full */
@@ -73,12 +75,9 @@ static ssize_t stuff(const ring_channel *self)
 static void take_bells(ring_channel *self)
 {
     char waste[2 * STUFFING];
-    ssize_t got;
-    do {
-        got = recv(self->channel.fd, waste, sizeof waste, MSG_DONTWAIT);
-    } while (got < 0 && errno == EINTR);
+    ssize_t got = mirai__passed_receive(&self->passed, self->channel.fd, waste, sizeof waste);
     if (got > 0) self->rung = false;
-    self->hung_up = got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
+    self->hung_up = got == 0 || (got < 0 && got != -EAGAIN);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -260,6 +259,22 @@ static bool ring_active(mirai__channel *channel)
     return mirai__rings_active(&((ring_channel *)channel)->rings);
 }
 
+/* ---- descriptors ----------------------------------------------------------------------------- */
+
+static int ring_pass(mirai__channel *channel, const int *fds, int count)
+{
+    const ring_channel *self = (const ring_channel *)channel;
+    if (self->write_end != 0) return (int)self->write_end;
+    return mirai__pass(channel->fd, 0, fds, count);
+}
+
+static int ring_take(mirai__channel *channel)
+{
+    ring_channel *self = (ring_channel *)channel;
+    if (self->passed.count == 0) take_bells(self);
+    return mirai__passed_take(&self->passed);
+}
+
 /* ---- life ------------------------------------------------------------------------------------ */
 
 static void ring_shutdown(mirai__channel *channel)
@@ -273,6 +288,7 @@ static void ring_free(mirai__channel *channel)
 {
     ring_channel *self = (ring_channel *)channel;
     (void)close(channel->fd);
+    mirai__passed_fini(&self->passed);
     mirai__rings_close(&self->rings);
     mirai__free(self);
 }
@@ -281,6 +297,8 @@ static const mirai__channel_ops ring_ops = {
     .read = ring_read,
     .write = ring_write,
     .writable = ring_writable,
+    .pass = ring_pass,
+    .take = ring_take,
     .shutdown = ring_shutdown,
     .free = ring_free,
 };
@@ -318,39 +336,13 @@ static mirai_status wrap(int fd, const mirai__rings *rings, int side, mirai__cha
     return MIRAI_OK;
 }
 
-/* Room for one descriptor in a control message. */
-typedef union passed {
-    struct cmsghdr header;
-    char room[CMSG_SPACE(sizeof(int))];
-} passed;
-
-/* The offer lies in the daemon's socket before the daemon starts. */
-static mirai_status pass(int socket, int memory)
-{
-    passed control = {.room = {0}};
-    struct iovec vector = {.iov_base = (void *)(uintptr_t)&offer, .iov_len = 1};
-    struct msghdr message = {.msg_iov = &vector,
-                             .msg_iovlen = 1,
-                             .msg_control = control.room,
-                             .msg_controllen = sizeof control.room};
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof memory);
-    memcpy(CMSG_DATA(header), &memory, sizeof memory);
-    ssize_t sent;
-    do {
-        sent = sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-    } while (sent < 0 && errno == EINTR);
-    return sent == 1 ? MIRAI_OK : mirai__fail_errno(errno, "passing on shared memory");
-}
-
 static mirai_status equip(int socket, mirai__channel **host)
 {
     mirai__rings rings;
     int memory;
     MIRAI_TRY(mirai__rings_create(&rings, &memory));
-    mirai_status status = pass(socket, memory);
+    int passed = mirai__pass(socket, offer, &memory, 1); /* lies in the daemon's socket before the daemon starts */
+    mirai_status status = passed == 0 ? MIRAI_OK : mirai__fail_errno(-passed, "passing on shared memory");
     (void)close(memory);
     if (status == MIRAI_OK) status = wrap(socket, &rings, 0, host);
     if (status != MIRAI_OK) mirai__rings_close(&rings);
@@ -374,23 +366,13 @@ mirai_status mirai__channel_ring(mirai__channel **host, int *daemon_fd)
 /* Take the offer that lies in the socket. */
 static mirai_status accept_offer(int fd, int *memory)
 {
-    passed control = {.room = {0}};
     char byte;
-    struct iovec vector = {.iov_base = &byte, .iov_len = 1};
-    struct msghdr message = {.msg_iov = &vector,
-                             .msg_iovlen = 1,
-                             .msg_control = control.room,
-                             .msg_controllen = sizeof control.room};
-    ssize_t got;
-    do {
-        got = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    } while (got < 0 && errno == EINTR);
-    const struct cmsghdr *header = got == 1 ? CMSG_FIRSTHDR(&message) : NULL;
-    if (header == NULL || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS ||
-        header->cmsg_len != CMSG_LEN(sizeof *memory))
-        return mirai__fail(MIRAI_E_NOFILES, "the host's shared memory did not arrive");
-    memcpy(memory, CMSG_DATA(header), sizeof *memory);
-    return MIRAI_OK;
+    mirai__passed passed = {.count = 0};
+    ssize_t got = mirai__passed_receive(&passed, fd, &byte, 1);
+    *memory = mirai__passed_take(&passed);
+    mirai__passed_fini(&passed);
+    return got == 1 && *memory >= 0 ? MIRAI_OK
+                                    : mirai__fail(MIRAI_E_NOFILES, "the host's shared memory did not arrive");
 }
 
 static mirai_status attach(int fd, mirai__channel **out)

@@ -13,6 +13,7 @@
 #include "alloc.h"
 #include "clock.h"
 #include "detail.h"
+#include "link_memory.h"
 #include "list.h"
 
 enum { VECTORS_AT_ONCE = 64 };
@@ -24,6 +25,7 @@ typedef struct pending {
 
 struct mirai__link {
     mirai__channel *channel;
+    mirai__link_memory memory;
     /* the receiving half */
     mirai__frame_reader *reader;
     uint64_t received; /* bytes */
@@ -61,6 +63,7 @@ mirai__link *mirai__link_new(mirai__channel *channel, const mirai__limits *limit
         return NULL;
     }
     link->channel = channel;
+    link->memory.channel = channel;
     link->reader = reader;
     mirai__list_init(&link->queue);
     return link;
@@ -90,6 +93,7 @@ void mirai__link_free(mirai__link *link)
     if (link == NULL) return;
     link->channel->ops->free(link->channel);
     drop_all(link);
+    mirai__borrower_close(link->memory.borrower);
     mirai__frame_reader_free(link->reader);
     mirai__free(link);
 }
@@ -103,6 +107,26 @@ void mirai__link_limit(mirai__link *link, const mirai__limits *limits)
 {
     mirai__limits own = limits_for(link->channel, limits);
     mirai__frame_reader_limit(link->reader, &own);
+}
+
+bool mirai__link_passes(const mirai__link *link)
+{
+    return link->channel->ops->pass != NULL;
+}
+
+bool mirai__link_owes(const mirai__link *link)
+{
+    return link->memory.borrower != NULL && mirai__borrower_owes(link->memory.borrower);
+}
+
+mirai_status mirai__link_share_memory(mirai__link *link, mirai__lender *lender)
+{
+    if (!mirai__link_passes(link)) return MIRAI_OK;
+    link->memory.borrower = mirai__borrower_new();
+    if (link->memory.borrower == NULL) return MIRAI_E_NOMEM;
+    link->memory.lender = lender;
+    mirai__frame_reader_borrow(link->reader, mirai__link_memory_borrow, &link->memory);
+    return MIRAI_OK;
 }
 
 /* ---- sending ---- */
@@ -173,7 +197,8 @@ static mirai_status push(mirai__link *link)
 static bool is_patient(const mirai__frame *frame)
 {
     return frame->kind == MIRAI__FRAME_JOB || frame->kind == MIRAI__FRAME_ENVIRON ||
-           frame->kind == MIRAI__FRAME_SHARE || frame->kind == MIRAI__FRAME_UNSHARE;
+           frame->kind == MIRAI__FRAME_SHARE || frame->kind == MIRAI__FRAME_UNSHARE ||
+           frame->kind == MIRAI__FRAME_RELEASE || frame->kind == MIRAI__FRAME_FORGET;
 }
 
 /* Offer the channel a frame that nothing is queued before; *taken: bytes of it that the channel took. Where that is all,
@@ -205,7 +230,7 @@ static mirai_status enqueue(mirai__link *link, const mirai__frame *frame, size_t
 {
     pending *item = mirai__alloc(sizeof *item);
     if (item == NULL) return MIRAI_E_NOMEM;
-    item->writer = mirai__frame_writer_new(frame, link->channel->off_host);
+    item->writer = mirai__link_memory_writer(&link->memory, frame);
     if (item->writer == NULL) {
         mirai__free(item);
         return MIRAI_E_NOMEM;
@@ -216,12 +241,20 @@ static mirai_status enqueue(mirai__link *link, const mirai__frame *frame, size_t
     return MIRAI_OK;
 }
 
+/* What is to be said of memory goes ahead. */
+static mirai_status enqueue_due(mirai__link *link)
+{
+    for (mirai__frame due; mirai__link_memory_due(&link->memory, &due);) MIRAI_TRY(enqueue(link, &due, 0));
+    return MIRAI_OK;
+}
+
 mirai_status mirai__link_send(mirai__link *link, const mirai__frame *frame)
 {
     size_t taken;
     bool whole;
     if (link->broken != 0) return lost(link->broken);
     if (!is_patient(frame)) link->hurry = true;
+    MIRAI_TRY(enqueue_due(link));
     MIRAI_TRY(write_straight(link, frame, &taken, &whole));
     if (whole) {
         link->hurry = false;
@@ -239,6 +272,7 @@ mirai_status mirai__link_send(mirai__link *link, const mirai__frame *frame)
 mirai_status mirai__link_flush(mirai__link *link)
 {
     link->draining = false;
+    if (link->broken == 0) MIRAI_TRY(enqueue_due(link));
     MIRAI_TRY(push(link));
     ssize_t left = link->channel->ops->write(link->channel, NULL, 0);
     if (left == 0) return MIRAI_OK;
@@ -275,6 +309,10 @@ mirai_status mirai__link_receive(mirai__link *link, mirai__frame *out)
     mirai__channel *channel = link->channel;
     for (;;) {
         mirai_status status = mirai__frame_reader_next(link->reader, out);
+        if (status == MIRAI_OK && mirai__link_memory_heard(&link->memory, out, &status)) {
+            if (status != MIRAI_OK) return status;
+            continue;
+        }
         if (status != MIRAI_E_AGAIN) return status;
         if (link->emptied) {
             link->emptied = false;
@@ -372,12 +410,17 @@ mirai_status mirai__link_wait(mirai__link *link, bool sending, int wake_fd, int6
     }
 }
 
-mirai_status mirai__link_send_all(mirai__link *link, const mirai__frame *frame, int64_t deadline)
+mirai_status mirai__link_flush_all(mirai__link *link, int64_t deadline)
 {
-    MIRAI_TRY(mirai__link_send(link, frame));
     for (;;) {
         mirai_status status = mirai__link_flush(link);
         if (status != MIRAI_E_AGAIN) return status;
         MIRAI_TRY(mirai__link_wait(link, true, -1, deadline));
     }
+}
+
+mirai_status mirai__link_send_all(mirai__link *link, const mirai__frame *frame, int64_t deadline)
+{
+    MIRAI_TRY(mirai__link_send(link, frame));
+    return mirai__link_flush_all(link, deadline);
 }

@@ -9,6 +9,7 @@
 
 #include "channel.h"
 #include "frame.h"
+#include "lender.h"
 
 typedef struct mirai__link mirai__link;
 
@@ -16,6 +17,13 @@ mirai__link *mirai__link_new(mirai__channel *channel, const mirai__limits *limit
 void mirai__link_free(mirai__link *link);                                           /* frees the channel; NULL is allowed */
 void mirai__link_shutdown(mirai__link *link);                                       /* any thread */
 void mirai__link_limit(mirai__link *link, const mirai__limits *limits);
+
+/* From now on buffers that the lender knows are referred to, and those that the peer refers to are taken; RELEASE and
+ * FORGET are dealt with here, and never received. Nothing where the channel cannot pass memory. The lender (NULL: ours
+ * travel) is borrowed, and outlives the link: what the peer had may be read as long as it lives. E_NOMEM. */
+mirai_status mirai__link_share_memory(mirai__link *link, mirai__lender *lender);
+/* Whether memory can be passed. */
+bool mirai__link_passes(const mirai__link *link);
 
 /* Queue a frame and write what can be written now. Borrows frame (refs its segment). MIRAI_OK also when a part is
  * still queued; E_CONNRESET, E_PROTOCOL (the channel's own rules), E_NOMEM. */
@@ -52,6 +60,10 @@ short mirai__link_events(const mirai__link *link);
 /* For threads that may block: wait until it is worth receiving (or, `sending`, flushing) or the deadline has
  * passed; also returns when *wake_fd* (-1: none) is readable. MIRAI_OK, E_TIMEDOUT. */
 mirai_status mirai__link_wait(mirai__link *link, bool sending, int wake_fd, int64_t deadline);
+/* Whether the peer waits to be told of buffers that are not read any more; any thread, a hint. */
+bool mirai__link_owes(const mirai__link *link);
+/* Wait until all that is queued is written. */
+mirai_status mirai__link_flush_all(mirai__link *link, int64_t deadline);
 /* Send and wait until all of it is written. */
 mirai_status mirai__link_send_all(mirai__link *link, const mirai__frame *frame, int64_t deadline);
 

@@ -70,6 +70,11 @@ mirai_value *mirai_value_ref(const mirai_value *value)
     return owned;
 }
 
+bool mirai__value_is_sole(const mirai_value *value)
+{
+    return atomic_load_explicit(&value->references, memory_order_acquire) == 1;
+}
+
 /* Drop one count of value; chain it to the dead when it was the last. */
 static void drop(mirai_value *value, mirai_value **dead)
 {

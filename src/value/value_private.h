@@ -4,6 +4,8 @@
 #ifndef MIRAI__VALUE_PRIVATE_H
 #define MIRAI__VALUE_PRIVATE_H
 
+#include <stdbool.h>
+
 #include "registry.h"
 #include "segment.h"
 #include "shared.h"
@@ -19,6 +21,8 @@ mirai_value *mirai__reference_hooked(mirai__hook *hook, void *object);
 /* The hooks that a reference was made with, or else those registered in the process now. Owned; NULL: none. */
 mirai__hook *mirai__reference_hook(const mirai_value *reference);
 
+/* Whether there is just one count of a value. */
+bool mirai__value_is_sole(const mirai_value *value);
 /* The dict of fields behind an error value; borrowed; NULL when it is no error. */
 const mirai_value *mirai__error_fields(const mirai_value *error);
 /* A copy of a dict (or of an error's fields, as an error) with one field set or replaced. Takes `value` and

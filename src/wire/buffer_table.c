@@ -20,10 +20,11 @@ typedef struct mirai__window {
     size_t next;             /* place plus one of the next window that starts at the same address */
 } mirai__window;
 
-void mirai__buffer_table_init(mirai__buffer_table *table, bool copies)
+void mirai__buffer_table_init(mirai__buffer_table *table, bool copies, mirai__slabs *slabs)
 {
     memset(table, 0, sizeof *table);
     table->copies = copies;
+    table->slabs = slabs;
     mirai__map_init(&table->by_data);
     mirai__map_init(&table->by_segment);
 }
@@ -40,7 +41,7 @@ void mirai__buffer_table_fini(mirai__buffer_table *table)
     mirai__free(table->windows);
     mirai__map_fini(&table->by_data);
     mirai__map_fini(&table->by_segment);
-    mirai__buffer_table_init(table, table->copies);
+    mirai__buffer_table_init(table, table->copies, table->slabs);
 }
 
 static uint64_t key_of(const void *address)
@@ -79,11 +80,21 @@ static mirai_status append(mirai__buffer_table *table, mirai_buffer *buffer)
     return MIRAI_OK;
 }
 
-static mirai_buffer *buffer_for(const mirai__buffer_table *table, mirai_buffer *buffer,
-                                size_t offset, size_t size)
+/* Whether it lies in the slabs, whole, and nobody else will hold it: it need not be copied to be isolated. */
+static bool moves(const mirai__buffer_table *table, const mirai_buffer *buffer, size_t size, bool given)
 {
-    if (table->copies) {
-        mirai_buffer *copy = mirai__buffer_alloc(size);
+    mirai__slab_place place;
+    return given && size == mirai_buffer_size(buffer) && mirai__buffer_is_sole(buffer) &&
+           mirai__slabs_find(table->slabs, buffer, &place);
+}
+
+static mirai_buffer *buffer_for(const mirai__buffer_table *table, mirai_buffer *buffer,
+                                size_t offset, size_t size, bool given)
+{
+    bool is_large = table->slabs != NULL && size >= MIRAI__SLAB_MIN;
+    if (moves(table, buffer, size, given)) return mirai_buffer_ref(buffer);
+    if (table->copies || is_large) {
+        mirai_buffer *copy = mirai__slabs_buffer(table->slabs, size);
         if (!copy) return NULL;
         memcpy(mirai__buffer_bytes(copy), (const char *)mirai_buffer_data(buffer) + offset, size);
         mirai__buffer_freeze(copy);
@@ -94,7 +105,7 @@ static mirai_buffer *buffer_for(const mirai__buffer_table *table, mirai_buffer *
 }
 
 mirai_status mirai__buffer_table_add(mirai__buffer_table *table, mirai_buffer *buffer,
-                                     size_t offset, size_t size, size_t *place)
+                                     size_t offset, size_t size, bool given, size_t *place)
 {
     const char *data = (const char *)mirai_buffer_data(buffer) + offset;
     size_t first = (size_t)(uintptr_t)mirai__map_get(&table->by_data, key_of(data));
@@ -104,12 +115,12 @@ mirai_status mirai__buffer_table_add(mirai__buffer_table *table, mirai_buffer *b
             return MIRAI_OK;
         }
     }
-    MIRAI_TRY(append(table, buffer_for(table, buffer, offset, size)));
+    MIRAI_TRY(append(table, buffer_for(table, buffer, offset, size, given)));
     *place = table->count - 1;
     table->windows[*place] = (mirai__window){
         .data = data,
         .size = size,
-        .source = table->copies ? mirai_buffer_ref(buffer) : NULL,
+        .source = table->buffers[*place] != buffer ? mirai_buffer_ref(buffer) : NULL,
         .next = first,
     };
     return mirai__map_put(&table->by_data, key_of(data), kept(*place));

@@ -10,10 +10,12 @@
 
 #include "bytes.h"
 #include "map.h"
+#include "slabs.h"
 #include "segment.h"
 
 typedef struct mirai__buffer_table {
     bool copies; /* every buffer is copied on entry, but for those of spliced segments */
+    mirai__slabs *slabs; /* borrowed; where large ones are copied to, if they do not lie there; NULL: nowhere */
     size_t count, capacity, window_capacity;
     uint64_t size;                  /* bytes of all */
     mirai_buffer **buffers;         /* as sent; owned */
@@ -21,11 +23,11 @@ typedef struct mirai__buffer_table {
     mirai__map by_data, by_segment; /* to place plus one */
 } mirai__buffer_table;
 
-void mirai__buffer_table_init(mirai__buffer_table *table, bool copies);
+void mirai__buffer_table_init(mirai__buffer_table *table, bool copies, mirai__slabs *slabs);
 void mirai__buffer_table_fini(mirai__buffer_table *table);
-/* A window of a buffer, of at least one byte. Borrows buffer. */
+/* A window of a buffer, of at least one byte. Borrows buffer. `given`: whoever holds it lets go of it afterwards. */
 mirai_status mirai__buffer_table_add(mirai__buffer_table *table, mirai_buffer *buffer,
-                                     size_t offset, size_t size, size_t *place);
+                                     size_t offset, size_t size, bool given, size_t *place);
 /* A whole buffer that nobody else has. Takes buffer, also on failure. */
 mirai_status mirai__buffer_table_take(mirai__buffer_table *table, mirai_buffer *buffer,
                                       size_t *place);

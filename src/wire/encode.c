@@ -183,16 +183,18 @@ static mirai_status encode(mirai__encoder *encoder, const content *content, mira
 mirai_status mirai__encode(const mirai_value *root, mirai__hooks *overlay, int flags,
                            mirai__segment **out)
 {
-    return mirai__encode_sharing(root, overlay, flags, NULL, out);
+    return mirai__encode_into(root, overlay, flags, NULL, NULL, out);
 }
 
 static mirai_status encode_content(const content *content, mirai__hooks *overlay, int flags,
-                                   mirai__sharing *sharing, mirai__segment **out)
+                                   mirai__slabs *slabs, mirai__sharing *sharing, mirai__segment **out)
 {
-    mirai__encoder encoder = {.items = mirai__limits_local.items, .sharing = sharing};
+    mirai__encoder encoder = {.items = mirai__limits_local.items,
+                              .sharing = sharing,
+                              .given = (flags & MIRAI__ENCODE_MOVE) != 0};
     mirai__message_init(&encoder.message);
     mirai__objects_init(&encoder.objects, overlay);
-    mirai__buffer_table_init(&encoder.buffers, (flags & MIRAI__ENCODE_COPY) != 0);
+    mirai__buffer_table_init(&encoder.buffers, (flags & MIRAI__ENCODE_COPY) != 0, slabs);
     mirai__bytes body, tree, values;
     uint8_t small[SMALL_SIZE];
     mirai__bytes_init(&body);
@@ -215,12 +217,18 @@ static mirai_status encode_content(const content *content, mirai__hooks *overlay
 mirai_status mirai__encode_sharing(const mirai_value *root, mirai__hooks *overlay, int flags,
                                    mirai__sharing *sharing, mirai__segment **out)
 {
+    return mirai__encode_into(root, overlay, flags, NULL, sharing, out);
+}
+
+mirai_status mirai__encode_into(const mirai_value *root, mirai__hooks *overlay, int flags,
+                                mirai__slabs *slabs, mirai__sharing *sharing, mirai__segment **out)
+{
     if (!root || !out) return mirai__fail(MIRAI_E_INVALID, "there is no value to encode");
-    return encode_content(&(content){.root = root}, overlay, flags, sharing, out);
+    return encode_content(&(content){.root = root}, overlay, flags, slabs, sharing, out);
 }
 
 mirai_status mirai__encode_call(const mirai__call *call, mirai__hooks *overlay, int flags,
-                                mirai__sharing *sharing, mirai__segment **out)
+                                mirai__slabs *slabs, mirai__sharing *sharing, mirai__segment **out)
 {
-    return encode_content(&(content){.call = call}, overlay, flags, sharing, out);
+    return encode_content(&(content){.call = call}, overlay, flags, slabs, sharing, out);
 }

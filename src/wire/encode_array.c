@@ -61,9 +61,10 @@ static mirai_status place_elements(mirai__encoder *encoder, const mirai_value *a
     if (mirai_value_is_contiguous(array)) {
         const char *start = mirai_buffer_data(buffer);
         size_t offset = (size_t)((const char *)mirai_value_data(array) - start);
-        return mirai__buffer_table_add(&encoder->buffers, buffer, offset, size, place);
+        return mirai__buffer_table_add(&encoder->buffers, buffer, offset, size, encoder->given,
+                                       place);
     }
-    mirai_buffer *packed = mirai__buffer_alloc(size);
+    mirai_buffer *packed = mirai__slabs_buffer(encoder->buffers.slabs, size);
     if (!packed) return MIRAI_E_NOMEM;
     mirai_status status = mirai_value_copy_elements(array, mirai__buffer_bytes(packed), size);
     if (status) {

@@ -49,7 +49,7 @@ static mirai_status put_bytes(mirai__encoder *encoder, const mirai_value *value)
                                       size);
     }
     size_t place;
-    MIRAI_TRY(mirai__buffer_table_add(&encoder->buffers, buffer, 0, size, &place));
+    MIRAI_TRY(mirai__buffer_table_add(&encoder->buffers, buffer, 0, size, encoder->given, &place));
     MIRAI_TRY(mirai__cbor_put(encoder->out, MIRAI__CBOR_TAG, MIRAI__TAG_BUFFER));
     return mirai__cbor_put(encoder->out, MIRAI__CBOR_UINT, place);
 }
@@ -105,7 +105,7 @@ static mirai_status put_shared(mirai__encoder *encoder, const mirai_value *value
     return mirai__cbor_put(encoder->out, MIRAI__CBOR_UINT, shared->id);
 }
 
-mirai_status mirai__encode_value(mirai__encoder *encoder, const mirai_value *value, uint32_t depth)
+static mirai_status put_value(mirai__encoder *encoder, const mirai_value *value, uint32_t depth)
 {
     if (depth >= MIRAI__ENCODE_DEPTH) {
         return mirai__fail(MIRAI_E_LIMIT, "values are nested more than %u deep",
@@ -136,4 +136,13 @@ mirai_status mirai__encode_value(mirai__encoder *encoder, const mirai_value *val
         return mirai__fail(MIRAI_E_TYPE, "a value of type %d cannot be sent",
                            (int)mirai_value_type(value));
     }
+}
+
+mirai_status mirai__encode_value(mirai__encoder *encoder, const mirai_value *value, uint32_t depth)
+{
+    bool given = encoder->given;
+    encoder->given = given && mirai__value_is_sole(value);
+    mirai_status status = put_value(encoder, value, depth);
+    encoder->given = given;
+    return status;
 }

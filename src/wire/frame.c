@@ -79,7 +79,8 @@ static mirai_status check_kind(const mirai__frame_header *header)
     if (!is_known(header->kind)) {
         return mirai__fail(MIRAI_E_PROTOCOL, "unknown kind of frame %u", header->kind);
     }
-    if (header->flags & ~MIRAI__FRAME_COMPRESSED) {
+    if ((header->flags & ~(MIRAI__FRAME_COMPRESSED | MIRAI__FRAME_LENT)) ||
+        header->flags == (MIRAI__FRAME_COMPRESSED | MIRAI__FRAME_LENT)) {
         return mirai__fail(MIRAI_E_PROTOCOL, "unknown flags 0x%04x in a frame", header->flags);
     }
     if (header->body_size == 0 && (header->buffers > 0 || header->buffer_size > 0)) {

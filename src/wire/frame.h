@@ -18,7 +18,7 @@
 #define MIRAI__FRAME_HEADER_SIZE 64
 #define MIRAI__WIRE_VERSION 1
 
-/* X(NAME, number, from): H host to daemon, D daemon to host. */
+/* X(NAME, number, from): H host to daemon, D daemon to host, B both. */
 #define MIRAI__FRAME_MAP(X)                                                                        \
     X(HELLO, 1, D)    /* first frame; body is a hello record (hello.h), not CBOR */                \
     X(WELCOME, 2, H)  /* accepted; body: the pool's settings for the daemon */                     \
@@ -34,7 +34,9 @@
     X(EMIT, 12, D)    /* body: a value, ahead of the result */                                     \
     X(TAKEN, 13, H)   /* no body; aux: how many more of the attempt's EMITs were taken in */       \
     X(SHARE, 14, H)   /* body: a value to keep under the number in `task`; aux bit 0: decode once */ \
-    X(UNSHARE, 15, H) /* no body; the number in `task` is not referred to any more */
+    X(UNSHARE, 15, H) /* no body; the number in `task` is not referred to any more */              \
+    X(RELEASE, 16, B) /* no body; from lease `task` on, as many as `attempt` says have ended */    \
+    X(FORGET, 17, B)  /* no body; the slab with the number in `task` is gone */
 
 enum {
 #define MIRAI__FRAME_ENUM(name, number, from) MIRAI__FRAME_##name = number,
@@ -42,11 +44,19 @@ enum {
 #undef MIRAI__FRAME_ENUM
 };
 
+/* Where a buffer lies that does not travel: in memory that was passed to the peer (FORMAT.md section 10). */
+typedef struct mirai__lent {
+    uint64_t slab;   /* from 1 in the order in which they were passed; 0: the bytes travel */
+    uint64_t offset; /* in it */
+    uint64_t lease;  /* to be named in the RELEASE that ends it */
+} mirai__lent;
+
 typedef struct mirai__frame {
     uint8_t kind;
     int32_t aux;
     uint64_t task, attempt, incarnation;
     mirai__segment *segment; /* owned by whoever holds the frame; NULL: no body and no buffers */
+    const mirai__lent *lent; /* to be written: borrowed, one for each buffer; NULL: all of them travel */
 } mirai__frame;
 
 void mirai__frame_fini(mirai__frame *frame); /* releases the segment */
@@ -57,6 +67,11 @@ typedef struct mirai__frame_reader mirai__frame_reader;
 
 mirai__frame_reader *mirai__frame_reader_new(const mirai__limits *limits); /* NULL: no memory */
 void mirai__frame_reader_free(mirai__frame_reader *reader);
+/* Makes the buffer that a frame refers to. E_PROTOCOL where there is none; E_NOMEM. */
+typedef mirai_status (*mirai__borrow_fn)(void *context, const mirai__lent *lent, uint64_t size,
+                                         mirai_buffer **out);
+/* Frames may refer to buffers from now on. */
+void mirai__frame_reader_borrow(mirai__frame_reader *reader, mirai__borrow_fn borrow, void *context);
 void mirai__frame_reader_limit(mirai__frame_reader *reader, const mirai__limits *limits);
 /* Where the next bytes go and how many fit: read straight into it. Small frames gather in a staging area of a
  * few KiB, so that one read may bring many; large buffers are received in place. */

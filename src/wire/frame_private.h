@@ -7,6 +7,7 @@
 #include "frame.h"
 
 #define MIRAI__FRAME_COMPRESSED 1u /* flag: parts may be compressed, the table has two columns */
+#define MIRAI__FRAME_LENT 2u /* flag: buffers may lie in slabs, the table has four columns */
 
 typedef struct mirai__frame_header {
     uint8_t kind;
@@ -27,6 +28,7 @@ mirai_status mirai__frame_header_read(const uint8_t in[MIRAI__FRAME_HEADER_SIZE]
 
 static inline size_t mirai__frame_entry_size(const mirai__frame_header *header)
 {
+    if (header->flags & MIRAI__FRAME_LENT) return 32;
     return header->flags & MIRAI__FRAME_COMPRESSED ? 16 : 8;
 }
 

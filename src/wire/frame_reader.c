@@ -23,6 +23,8 @@ typedef enum stage_of { AT_HEADER, AT_BODY, AT_TABLE, AT_BUFFER, AT_END } stage_
 
 struct mirai__frame_reader {
     mirai__limits limits;
+    mirai__borrow_fn borrow; /* NULL: frames must not refer to buffers */
+    void *context;
     mirai_status failed; /* final */
     size_t start, end;   /* bytes in the staging area that nobody has looked at */
     bool is_in_place;    /* what mirai__frame_reader_want() gave last */
@@ -72,6 +74,12 @@ void mirai__frame_reader_free(mirai__frame_reader *reader)
 void mirai__frame_reader_limit(mirai__frame_reader *reader, const mirai__limits *limits)
 {
     reader->limits = *limits;
+}
+
+void mirai__frame_reader_borrow(mirai__frame_reader *reader, mirai__borrow_fn borrow, void *context)
+{
+    reader->borrow = borrow;
+    reader->context = context;
 }
 
 mirai_status mirai__frame_reader_want(mirai__frame_reader *reader, void **into, size_t *room)
@@ -159,6 +167,16 @@ static void read_entry(const mirai__frame_reader *reader, size_t index, uint64_t
     *stored = mirai__frame_entry_size(&reader->header) == 16 ? mirai__load_le64(entry + 8) : *size;
 }
 
+/* Where a buffer lies, if it does not travel. */
+static mirai__lent read_lent(const mirai__frame_reader *reader, size_t index)
+{
+    if (!(reader->header.flags & MIRAI__FRAME_LENT)) return (mirai__lent){0};
+    const uint8_t *entry = reader->table + index * mirai__frame_entry_size(&reader->header);
+    return (mirai__lent){.slab = mirai__load_le64(entry + 8),
+                         .offset = mirai__load_le64(entry + 16),
+                         .lease = mirai__load_le64(entry + 24)};
+}
+
 static mirai_status begin_table(mirai__frame_reader *reader)
 {
     size_t count = reader->header.buffers;
@@ -191,14 +209,20 @@ static mirai_status check_table(mirai__frame_reader *reader)
 
 static mirai_status begin_buffer(mirai__frame_reader *reader)
 {
-    uint64_t size, stored;
-    if (reader->segment->count == reader->header.buffers) {
-        reader->at = AT_END;
-        return MIRAI_OK;
+    mirai__segment *segment = reader->segment;
+    for (; segment->count < reader->header.buffers; segment->count++) {
+        uint64_t size, stored;
+        read_entry(reader, segment->count, &size, &stored);
+        mirai__lent lent = read_lent(reader, segment->count);
+        if (lent.slab == 0) {
+            reader->at = AT_BUFFER;
+            return begin_part(reader, size, stored);
+        }
+        MIRAI_TRY(reader->borrow(reader->context, &lent, size, &segment->buffers[segment->count]));
+        mirai__buffer_freeze(segment->buffers[segment->count]);
     }
-    reader->at = AT_BUFFER;
-    read_entry(reader, reader->segment->count, &size, &stored);
-    return begin_part(reader, size, stored);
+    reader->at = AT_END;
+    return MIRAI_OK;
 }
 
 static mirai_status after_body(mirai__frame_reader *reader)
@@ -217,6 +241,9 @@ static mirai_status read_header(mirai__frame_reader *reader)
     mirai__frame_header *header = &reader->header;
     MIRAI_TRY(mirai__frame_header_read(reader->stage + reader->start, &reader->limits, header));
     reader->start += MIRAI__FRAME_HEADER_SIZE;
+    if ((header->flags & MIRAI__FRAME_LENT) && !reader->borrow) {
+        return mirai__fail(MIRAI_E_PROTOCOL, "a frame refers to memory that was not passed");
+    }
     if (header->buffers == 0 && header->buffer_size > 0) {
         return mirai__fail(MIRAI_E_PROTOCOL, "a frame announces bytes of no buffers");
     }

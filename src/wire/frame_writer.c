@@ -27,6 +27,7 @@ struct mirai__frame_writer {
     block *buffers;      /* owned; NULL: none is compressed */
     size_t part, offset; /* what comes next */
     size_t left;
+    bool is_lent; /* some buffers do not travel */
     uint8_t header[MIRAI__FRAME_HEADER_SIZE];
 };
 
@@ -65,6 +66,12 @@ static bool compress_parts(mirai__frame_writer *writer)
     return is_any;
 }
 
+/* Whether a buffer lies where the peer can read it, and so does not travel. */
+static bool is_lent(const mirai__frame_writer *writer, size_t index)
+{
+    return writer->is_lent && mirai__load_le64(writer->table + index * 32 + 8) != 0;
+}
+
 /* The bytes of a part. */
 static struct iovec part_at(const mirai__frame_writer *writer, size_t part)
 {
@@ -73,7 +80,10 @@ static struct iovec part_at(const mirai__frame_writer *writer, size_t part)
     }
     if (part == PART_TABLE) return (struct iovec){writer->table, writer->table_size};
     block instead = writer->body;
-    if (part >= PART_BUFFERS && writer->buffers) instead = writer->buffers[part - PART_BUFFERS];
+    if (part >= PART_BUFFERS) {
+        if (is_lent(writer, part - PART_BUFFERS)) return (struct iovec){NULL, 0};
+        if (writer->buffers) instead = writer->buffers[part - PART_BUFFERS];
+    }
     if (instead.data) return (struct iovec){instead.data, instead.size};
     if (part == PART_BODY) return (struct iovec){writer->segment->body, writer->segment->body_size};
     const mirai_buffer *buffer = writer->segment->buffers[part - PART_BUFFERS];
@@ -86,7 +96,8 @@ static size_t part_count(const mirai__frame_writer *writer)
 }
 
 /* The table, and what the header says of sizes. */
-static mirai_status write_table(mirai__frame_writer *writer, mirai__frame_header *header)
+static mirai_status write_table(mirai__frame_writer *writer, mirai__frame_header *header,
+                                const mirai__lent *lent)
 {
     const mirai__segment *segment = writer->segment;
     size_t entry_size = mirai__frame_entry_size(header);
@@ -103,6 +114,10 @@ static mirai_status write_table(mirai__frame_writer *writer, mirai__frame_header
         mirai__store_le64(entry, size);
         if (entry_size == 16) {
             mirai__store_le64(entry + 8, part_at(writer, PART_BUFFERS + i).iov_len);
+        } else if (lent) {
+            mirai__store_le64(entry + 8, lent[i].slab);
+            mirai__store_le64(entry + 16, lent[i].offset);
+            mirai__store_le64(entry + 24, lent[i].lease);
         }
         header->buffer_size += size;
     }
@@ -141,11 +156,16 @@ mirai__frame_writer *mirai__frame_writer_new(const mirai__frame *frame, bool com
     mirai__frame_header header = header_of(frame);
     if (frame->segment && frame->segment->body_size > 0) {
         writer->segment = mirai__segment_ref(frame->segment);
-        if (compress && compress_parts(writer)) header.flags = MIRAI__FRAME_COMPRESSED;
-        if (write_table(writer, &header) != MIRAI_OK) {
+        if (frame->lent) {
+            header.flags = MIRAI__FRAME_LENT;
+        } else if (compress && compress_parts(writer)) {
+            header.flags = MIRAI__FRAME_COMPRESSED;
+        }
+        if (write_table(writer, &header, frame->lent) != MIRAI_OK) {
             mirai__frame_writer_free(writer);
             return NULL;
         }
+        writer->is_lent = frame->lent != NULL;
     }
     mirai__frame_header_write(&header, writer->header);
     for (size_t i = 0; i < part_count(writer); i++) writer->left += part_at(writer, i).iov_len;

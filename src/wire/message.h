@@ -14,11 +14,15 @@
 
 #include "map.h"
 #include "message_limits.h"
+#include "slabs.h"
 #include "value_private.h"
 
 enum {
     /* Every byte of a buffer is copied, so that nobody can change the segment through a pointer kept. */
-    MIRAI__ENCODE_COPY = 1
+    MIRAI__ENCODE_COPY = 1,
+    /* The caller lets go of the root after this: buffers that were born in the slabs, and that nobody else holds,
+     * are not copied. */
+    MIRAI__ENCODE_MOVE = 2
 };
 
 /* Borrows root; overlay may be NULL. E_HOOK, E_LIMIT, E_NOMEM; the detail names the class where a hook failed. */
@@ -52,7 +56,12 @@ typedef struct mirai__call {
 } mirai__call;
 
 /* As mirai__encode_sharing() of a list of these four, of which no list has to be made. Borrows call. */
-mirai_status mirai__encode_call(const mirai__call *call, mirai__hooks *overlay, int flags,
+mirai_status mirai__encode_call(const mirai__call *call, mirai__hooks *overlay, int flags, mirai__slabs *slabs,
+                                mirai__sharing *sharing, mirai__segment **out);
+
+/* As mirai__encode(), or, where `sharing` is given, as mirai__encode_sharing(). Large buffers are copied into `slabs`
+ * (NULL: there are none). */
+mirai_status mirai__encode_into(const mirai_value *root, mirai__hooks *overlay, int flags, mirai__slabs *slabs,
                                 mirai__sharing *sharing, mirai__segment **out);
 
 /* Who knows the shared values that a message refers to. */

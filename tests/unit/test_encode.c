@@ -88,7 +88,7 @@ static void test_encode__a_call_is_a_list(void **state)
             mirai_list_of(mirai_string("f"), mirai_value_ref(given), name ? mirai_string(name) : mirai_null(),
                           i < 15 ? mirai_bytes(stream, sizeof stream) : mirai_null(), MIRAI_END);
         mirai__segment *whole = encoded(list, MIRAI__ENCODE_COPY), *direct = NULL;
-        assert_int_equal(mirai__encode_call(&call, NULL, MIRAI__ENCODE_COPY, NULL, &direct), MIRAI_OK);
+        assert_int_equal(mirai__encode_call(&call, NULL, MIRAI__ENCODE_COPY, NULL, NULL, &direct), MIRAI_OK);
         assert_int_equal(direct->body_size, whole->body_size);
         assert_memory_equal(direct->body, whole->body, whole->body_size);
         assert_int_equal(direct->count, whole->count);
