@@ -6,7 +6,7 @@
  * both come and go together and the bytes are aligned. Blocks of a megabyte and more that must be
  * zero are mapped, since the kernel hands pages out zeroed when they are first touched. A slice
  * always refers to the buffer that holds the memory, never to another slice, so that releasing one
- * is never more than one step deep. Large buffers may be born in slabs (slabs.h).
+ * is one step deep at most. Large buffers may be born in slabs (slabs.h).
  *
  * Makers leave an older detail text alone when they succeed: they occur inside expressions that
  * build a value, whose first failure the caller is to see.
