@@ -38,6 +38,7 @@ mirai_status mirai_task_wait(mirai_task *task, int64_t timeout_ms)
 {
     MIRAI_TRY(mirai__enter());
     MIRAI_TRY(check_task(task));
+    if (mirai__task_is_resolved(task)) return MIRAI_OK;
     mirai_pool *pool = task->pool;
     (void)pthread_mutex_lock(&pool->lock);
     mirai_status status = mirai__driver_wait(pool, &task->waiters, is_resolved, task,

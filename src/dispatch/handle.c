@@ -156,10 +156,15 @@ mirai__segment *mirai__task_segment(mirai_task *task)
     return segment;
 }
 
+bool mirai__task_is_resolved(const mirai_task *task)
+{
+    return atomic_load_explicit(&task->is_resolved, memory_order_acquire);
+}
+
 int32_t mirai__task_state(const mirai_task *task)
 {
     pthread_mutex_t *lock = &task->pool->lock;
-    if (atomic_load_explicit(&task->is_resolved, memory_order_acquire)) return MIRAI_TASK_RESOLVED;
+    if (mirai__task_is_resolved(task)) return MIRAI_TASK_RESOLVED;
     (void)pthread_mutex_lock(lock);
     int32_t state = task->sched.state;
     (void)pthread_mutex_unlock(lock);

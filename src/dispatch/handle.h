@@ -81,6 +81,8 @@ void mirai__task_hold(mirai_pool *pool, mirai_task *task);
 void mirai__task_resolved(mirai_pool *pool, mirai_task *task);
 /* Its result as it came, counted; NULL: none, or it was decoded. */
 mirai__segment *mirai__task_segment(mirai_task *task);
+/* With or without the lock; without, a task may resolve a moment before this says so. */
+bool mirai__task_is_resolved(const mirai_task *task);
 /* MIRAI_TASK_*; MIRAI_CANCEL_*. Lock not held. */
 int32_t mirai__task_state(const mirai_task *task);
 int32_t mirai__task_cancel(mirai_task *task);

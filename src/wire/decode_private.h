@@ -58,6 +58,8 @@ mirai_status mirai__decode_value(mirai__decoder *decoder, uint32_t depth);
 mirai_status mirai__decode_push(mirai__decoder *decoder, mirai_value *value);
 /* Take the topmost value off; the caller owns it. */
 mirai_value *mirai__decode_pop(mirai__decoder *decoder);
+/* The number behind a head of type UINT or NINT: E_DECODE. */
+mirai_status mirai__decode_int(const mirai__cbor_head *head, int64_t *out);
 /* Count values before they are read: E_LIMIT. */
 mirai_status mirai__decode_count(mirai__decoder *decoder, uint64_t items);
 /* The array or buffer behind a tag of RFC 8746 or of ours that has just been read. */

@@ -268,14 +268,21 @@ static mirai_status read_simple(mirai__decoder *decoder, const mirai__cbor_head 
     }
 }
 
-static mirai_status read_int(mirai__decoder *decoder, const mirai__cbor_head *head)
+mirai_status mirai__decode_int(const mirai__cbor_head *head, int64_t *out)
 {
     if (head->argument > INT64_MAX) {
         return mirai__fail(MIRAI_E_DECODE, "an integer does not fit 64 bits");
     }
     int64_t number = (int64_t)head->argument;
-    return mirai__decode_push(decoder,
-                              mirai_int(head->major == MIRAI__CBOR_UINT ? number : -1 - number));
+    *out = head->major == MIRAI__CBOR_UINT ? number : -1 - number;
+    return MIRAI_OK;
+}
+
+static mirai_status read_int(mirai__decoder *decoder, const mirai__cbor_head *head)
+{
+    int64_t number = 0;
+    MIRAI_TRY(mirai__decode_int(head, &number));
+    return mirai__decode_push(decoder, mirai_int(number));
 }
 
 mirai_status mirai__decode_value(mirai__decoder *decoder, uint32_t depth)
