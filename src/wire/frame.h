@@ -44,7 +44,7 @@ enum {
 #undef MIRAI__FRAME_ENUM
 };
 
-/* Where a buffer lies that does not travel: in memory that was passed to the peer (FORMAT.md section 10). */
+/* Where a buffer lies that does not travel: in memory that was passed to the peer (FORMAT.md section 11). */
 typedef struct mirai__lent {
     uint64_t slab;   /* from 1 in the order in which they were passed; 0: the bytes travel */
     uint64_t offset; /* in it */
