@@ -1,0 +1,253 @@
+/*
+ * isolation: tensors that were submitted or returned stay what they were, whoever writes into the memory that they came
+ * from or lie in now. A tensor may be written where it is received, by whoever received it: each has its own.
+ * Of 1 KB, 1 MB and 100 MB.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <miraicore.h>
+#include <miraicore/torch.h>
+
+#include "cargo.h"
+
+#define PATIENCE 120000
+
+#define assert_ok(expression)                                                                                          \
+    do {                                                                                                               \
+        mirai_status isolation_status_ = (expression);                                                                 \
+        if (isolation_status_ != MIRAI_OK)                                                                             \
+            fail_msg("%s: %s: %s", #expression, mirai_status_name(isolation_status_), mirai_error_detail());           \
+    } while (0)
+
+enum { PATTERN = 1000, OTHER = 2000 };
+
+static const int64_t sizes[] = {1000, 1000000, 100000000};
+enum { SIZES = sizeof sizes / sizeof *sizes };
+
+/* ---- in both ---------------------------------------------------------------------------------- */
+
+static mirai_value *new_tensor(int64_t size, uint64_t pattern)
+{
+    mirai_value *tensor = mirai_torch_zeros(MIRAI_DTYPE_UINT8, 1, &size);
+    if (tensor != NULL) pattern_fill(mirai_torch_data(tensor), (size_t)size, pattern);
+    return tensor;
+}
+
+static void overwrite(const mirai_value *tensor, uint64_t pattern)
+{
+    if (mirai_torch_data(tensor) != NULL)
+        pattern_fill(mirai_torch_data(tensor), (size_t)mirai_torch_count(tensor), pattern);
+}
+
+/* -1: nowhere; -2: it is no tensor. */
+static int64_t differs(const mirai_value *tensor, uint64_t pattern)
+{
+    if (mirai_torch_data(tensor) == NULL) return -2;
+    return pattern_differs(mirai_torch_data(tensor), (size_t)mirai_torch_count(tensor), pattern);
+}
+
+/* ---- in daemons -------------------------------------------------------------------------------- */
+
+static mirai_value *kept; /* a tensor */
+
+/* Says where its argument differs, and writes into it, as any operation in place does. */
+static mirai_value *tamper(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)job, (void)context;
+    int64_t at = differs(args, PATTERN);
+    overwrite(args, OTHER);
+    return at == -1 && differs(args, OTHER) != -1 ? mirai_int(-4) : mirai_int(at);
+}
+
+static mirai_value *tamper_and_die(mirai_job *job, const mirai_value *args, void *context)
+{
+    mirai_value *at = tamper(job, args, context);
+    if (mirai_job_attempt(job) == 1 && mirai_value_int_or(at, 0) == -1) (void)raise(SIGKILL);
+    return at;
+}
+
+/* Args is a size: gives a tensor, and keeps it. */
+static mirai_value *give(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)job, (void)context;
+    mirai_value_release(kept);
+    kept = new_tensor(mirai_value_int_or(args, 0), PATTERN);
+    return mirai_value_ref(kept);
+}
+
+/* Gives back what it got, and keeps it. */
+static mirai_value *give_back(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)job, (void)context;
+    mirai_value_release(kept);
+    kept = mirai_value_ref(args);
+    return mirai_value_ref(kept);
+}
+
+/* Gives a window of what it keeps, behind its first eight bytes. */
+static mirai_value *give_window(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)job, (void)args, (void)context;
+    mirai_value *window = NULL;
+    if (mirai_torch_narrow(kept, 0, 8, mirai_torch_count(kept) - 8, &window) != MIRAI_OK) return NULL;
+    return window;
+}
+
+static mirai_value *spoil(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)job, (void)args, (void)context;
+    overwrite(kept, OTHER);
+    return mirai_null();
+}
+
+static mirai_status setup(void)
+{
+    MIRAI_TRY(mirai_torch_register());
+    MIRAI_TRY(mirai_torch_set_threads(1));
+    MIRAI_TRY(mirai_function_register("tamper", tamper, NULL));
+    MIRAI_TRY(mirai_function_register("tamper_and_die", tamper_and_die, NULL));
+    MIRAI_TRY(mirai_function_register("give", give, NULL));
+    MIRAI_TRY(mirai_function_register("give_back", give_back, NULL));
+    MIRAI_TRY(mirai_function_register("give_window", give_window, NULL));
+    return mirai_function_register("spoil", spoil, NULL);
+}
+
+/* ---- in the host -------------------------------------------------------------------------------- */
+
+static int open_pool(void **state)
+{
+    mirai_pool_options options = MIRAI_POOL_OPTIONS_INIT;
+    options.start_timeout_ms = PATIENCE; /* a busy machine loads libtorch slowly */
+    return mirai_pool_open((mirai_pool **)state, "torch", 1, &options) == MIRAI_OK ? 0 : -1;
+}
+
+static int close_pool(void **state)
+{
+    return mirai_pool_close(*state, MIRAI_CANCEL, 0) == MIRAI_OK ? 0 : -1;
+}
+
+static mirai_task *submit(mirai_pool *pool, const char *function, mirai_value *args, int32_t retries)
+{
+    mirai_task *task = NULL;
+    mirai_submit_options options = MIRAI_SUBMIT_OPTIONS_INIT;
+    options.retries = retries;
+    assert_ok(mirai_pool_submit(pool, &task, function, args, &options));
+    return task;
+}
+
+static const mirai_value *result_of(mirai_task *task)
+{
+    const mirai_value *value = NULL;
+    assert_ok(mirai_task_wait(task, PATIENCE));
+    assert_ok(mirai_task_result(task, &value));
+    if (mirai_value_is_error(value)) fail_msg("%s", mirai_value_error_message(value));
+    return value;
+}
+
+static void expect_whole(mirai_task *task)
+{
+    assert_int_equal(mirai_value_int_or(result_of(task), -3), -1);
+    mirai_task_release(task);
+}
+
+static void run(mirai_pool *pool, const char *function)
+{
+    mirai_task *task = submit(pool, function, mirai_null(), 0);
+    (void)result_of(task);
+    mirai_task_release(task);
+}
+
+static void test_isolation__of_tensors_that_the_host_writes(void **state)
+{
+    mirai_pool *pool = *state;
+    for (int i = 0; i < SIZES; i++) {
+        mirai_value *tensor = new_tensor(sizes[i], PATTERN);
+        mirai_task *first = submit(pool, "tamper", mirai_value_ref(tensor), 0);
+        overwrite(tensor, OTHER + 1);
+        expect_whole(first);
+        assert_int_equal(differs(tensor, OTHER + 1), -1);
+        overwrite(tensor, PATTERN);
+        mirai_task *second = submit(pool, "tamper_and_die", mirai_value_ref(tensor), 1);
+        overwrite(tensor, OTHER + 1);
+        mirai_value_release(tensor);
+        expect_whole(second);
+    }
+}
+
+/* One tensor in several requests, each of which writes into what it got. */
+static void test_isolation__of_tensors_that_tasks_write(void **state)
+{
+    mirai_pool *pool = *state;
+    for (int i = 0; i < SIZES; i++) {
+        mirai_value *tensor = new_tensor(sizes[i], PATTERN);
+        mirai_task *tasks[3];
+        for (int j = 0; j < 3; j++) tasks[j] = submit(pool, "tamper", mirai_value_ref(tensor), 0);
+        for (int j = 0; j < 3; j++) expect_whole(tasks[j]);
+        assert_int_equal(differs(tensor, PATTERN), -1);
+        mirai_value_release(tensor);
+    }
+}
+
+static void test_isolation__of_results_that_their_maker_keeps(void **state)
+{
+    mirai_pool *pool = *state;
+    for (int i = 0; i < SIZES; i++) {
+        mirai_value *tensor = new_tensor(sizes[i], PATTERN);
+        mirai_task *given = submit(pool, "give", mirai_int(sizes[i]), 0);
+        run(pool, "spoil");
+        mirai_task *back = submit(pool, "give_back", mirai_value_ref(tensor), 0);
+        run(pool, "spoil");
+        assert_int_equal(differs(result_of(given), PATTERN), -1);
+        assert_int_equal(differs(result_of(back), PATTERN), -1);
+        run(pool, "spoil");
+        assert_int_equal(differs(result_of(back), PATTERN), -1);
+        assert_int_equal(differs(tensor, PATTERN), -1);
+        mirai_task_release(given);
+        mirai_task_release(back);
+        mirai_value_release(tensor);
+    }
+}
+
+/* What the host writes into a result changes no other, though they came from one memory. */
+static void test_isolation__of_results_that_the_host_writes(void **state)
+{
+    mirai_pool *pool = *state;
+    for (int i = 0; i < SIZES; i++) {
+        mirai_task *given = submit(pool, "give", mirai_int(sizes[i]), 0);
+        mirai_task *window = submit(pool, "give_window", mirai_null(), 0);
+        overwrite(result_of(given), OTHER);
+        assert_int_equal(differs(result_of(given), OTHER), -1);
+        mirai_task *again = submit(pool, "give_window", mirai_null(), 0);
+        const uint8_t *bytes = mirai_torch_data(result_of(again));
+        assert_memory_equal(bytes, mirai_torch_data(result_of(window)), (size_t)sizes[i] - 8);
+        overwrite(result_of(window), OTHER);
+        uint8_t first[64], whole[72];
+        pattern_fill(whole, sizeof whole, PATTERN);
+        for (size_t j = 0; j < sizeof first; j++) first[j] = whole[j + 8];
+        assert_memory_equal(bytes, first, sizeof first);
+        mirai_task *sent_on = submit(pool, "tamper", mirai_value_ref(result_of(given)), 0);
+        assert_int_equal(mirai_value_int_or(result_of(sent_on), -3), 0); /* it has what is there now */
+        assert_int_equal(differs(result_of(given), OTHER), -1);
+        mirai_task_release(sent_on);
+        mirai_task_release(given);
+        mirai_task_release(window);
+        mirai_task_release(again);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    MIRAI_EXIT_IF(mirai_main(argc, argv, setup));
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_isolation__of_tensors_that_the_host_writes),
+        cmocka_unit_test(test_isolation__of_tensors_that_tasks_write),
+        cmocka_unit_test(test_isolation__of_results_that_their_maker_keeps),
+        cmocka_unit_test(test_isolation__of_results_that_the_host_writes),
+    };
+    return cmocka_run_group_tests(tests, open_pool, close_pool);
+}
