@@ -14,7 +14,7 @@ packages_of()
     torch) echo g++ libtorch-dev ;;
     data) echo dataset-fashion-mnist gzip ;;
     test) echo g++ libcmocka-dev libuv1-dev pkg-config pmccabe universal-ctags python3 abigail-tools \
-        binutils ;;
+        binutils spin ;;
     valgrind) echo valgrind libc6-dbg ;;
     clang) echo clang libclang-rt-14-dev ;;
     *)

@@ -31,15 +31,28 @@ static void spin(mirai_daemon *daemon)
     mirai__spin_learn(&daemon->spin, found);
 }
 
-/* Receive what has come; true: nothing has, and the link is parked. */
-static bool receive(mirai_daemon *daemon, bool may_wait)
+static bool has_news(mirai_daemon *daemon, uint64_t seen)
 {
-    bool any = false;
+    (void)pthread_mutex_lock(&daemon->lock);
+    bool news = daemon->news != seen;
+    (void)pthread_mutex_unlock(&daemon->lock);
+    return news;
+}
+
+/* Receive what has come; true: nothing has, here or on the control thread, and the link is parked. Else the
+ * last read, on either, has found the ring empty and left it so that a bell calls the control thread. */
+static bool receive(mirai_daemon *daemon, uint64_t seen, bool may_wait)
+{
+    bool any = false, parked = false;
     mirai_status status = MIRAI_OK;
     (void)pthread_mutex_lock(&daemon->receiving);
     if (may_wait) spin(daemon);
-    if (mirai__link_look(daemon->link)) status = mirai__control_receive(daemon, &any); /* the end calls the control thread */
-    bool parked = may_wait && status == MIRAI_OK && !any && mirai__link_park(daemon->link);
+    do {
+        /* An empty ring is not read in vain; its end calls the control thread. */
+        if (!may_wait || mirai__link_look(daemon->link)) status = mirai__control_receive(daemon, &any);
+        if (status != MIRAI_OK || any || !may_wait || has_news(daemon, seen)) break;
+        parked = mirai__link_park(daemon->link);
+    } while (!parked);
     (void)pthread_mutex_unlock(&daemon->receiving);
     if (status != MIRAI_OK) mirai__control_lost(daemon, status);
     return parked;
@@ -53,7 +66,7 @@ void mirai__idle_wait(mirai_daemon *daemon, int64_t deadline)
     }
     uint64_t seen = daemon->news;
     (void)pthread_mutex_unlock(&daemon->lock);
-    bool parked = receive(daemon, deadline > mirai__now_ms());
+    bool parked = receive(daemon, seen, deadline > mirai__now_ms());
     (void)pthread_mutex_lock(&daemon->lock);
     if (!parked || daemon->news != seen) return;
     daemon->dozes = true;
@@ -61,4 +74,8 @@ void mirai__idle_wait(mirai_daemon *daemon, int64_t deadline)
     mirai__link_doze(daemon->link, deadline);
     (void)pthread_mutex_lock(&daemon->lock);
     daemon->dozes = false;
+    if (deadline == MIRAI__NEVER || deadline > mirai__now_ms()) return;
+    (void)pthread_mutex_unlock(&daemon->lock); /* it may go away now, without a job */
+    (void)receive(daemon, seen, false);
+    (void)pthread_mutex_lock(&daemon->lock);
 }

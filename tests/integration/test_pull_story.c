@@ -27,6 +27,19 @@ static mirai_value *answer(mirai_job *job)
     return mirai_error("no_such_thing", 404, "I cannot %s", function);
 }
 
+/* Once it had to wait in vain: out of the library until it is called back. NULL: it stays. */
+static const char *away, *back;
+
+static void go_away(void)
+{
+    FILE *file = away != NULL ? fopen(away, "we") : NULL;
+    if (file == NULL) return;
+    (void)fputs("gone\n", file);
+    (void)fclose(file);
+    away = NULL;
+    (void)story_until_file(back);
+}
+
 /* The daemon. Its exit statuses are looked for by no test; they show in an error's text. */
 static int pull(void)
 {
@@ -45,7 +58,10 @@ static int pull(void)
     if (mirai_job_reply(NULL, mirai_null()) != MIRAI_E_INVALID) return 16;
     for (;;) {
         status = mirai_daemon_next(daemon, &job, 100);
-        if (status == MIRAI_E_TIMEDOUT) continue;
+        if (status == MIRAI_E_TIMEDOUT) {
+            go_away();
+            continue;
+        }
         if (status != MIRAI_OK) break;
         if (mirai_daemon_next(daemon, &second, 0) != MIRAI_E_STATE) return 17;
         status = mirai_job_reply(job, answer(job));
@@ -124,9 +140,36 @@ static void test_pull__takes_everywhere(void **state)
     story_assert_ok(mirai_pool_everywhere(*state, NULL, "sum", mirai_list_of(mirai_int(1), MIRAI_END), NULL));
 }
 
+/* A daemon whose own program does something else between two calls still answers when it is asked whether it lives. */
+static void test_pull__lives_while_it_is_away(void **state)
+{
+    (void)state;
+    const char *gone = story_path("gone"), *called = story_path("called");
+    const char *const command[] = {story_program(), "pull", gone, called, NULL};
+    mirai_pool_options options = MIRAI_POOL_OPTIONS_INIT;
+    options.command = command;
+    options.heartbeat_ms = story_bound_ms(50);
+    mirai_pool *pool = story_open_with(1, &options);
+    assert_true(story_until_file(gone));
+    mirai_task *task = story_submit(pool, "sum", mirai_list_of(mirai_int(4), MIRAI_END));
+    assert_int_equal(mirai_task_wait(task, 6 * options.heartbeat_ms), MIRAI_E_TIMEDOUT); /* one that is dead is found in 4 */
+    FILE *file = fopen(called, "we");
+    assert_non_null(file);
+    assert_true(fputs("come\n", file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(mirai_value_int_or(story_expect(task, MIRAI_OUTCOME_VALUE), -1), 4);
+    assert_int_equal(mirai_task_attempts(task), 1);
+    assert_int_equal(story_status(pool).daemons_lost, 0);
+    mirai_task_release(task);
+    story_close(pool);
+    story_remove_files();
+}
+
 int main(int argc, char **argv)
 {
-    if (argc == 2 && strcmp(argv[1], "pull") == 0) return pull();
+    away = argc == 4 ? argv[2] : NULL;
+    back = argc == 4 ? argv[3] : NULL;
+    if (argc >= 2 && strcmp(argv[1], "pull") == 0) return pull();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pull__is_no_daemon_here),
         cmocka_unit_test(test_pull__answers),
@@ -134,6 +177,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_pull__fails_by_detail_and_by_value),
         cmocka_unit_test(test_pull__is_cancelled),
         cmocka_unit_test(test_pull__takes_everywhere),
+        cmocka_unit_test(test_pull__lives_while_it_is_away),
     };
     return cmocka_run_group_tests(tests, open_one, close_pool);
 }

@@ -2,13 +2,13 @@
  * bell: who wakes whom when bytes go through a ring in shared memory (src/transport/shared_ring.c, channel_ring.c), one
  * direction at a time, for Spin. Each atomic operation there is one step here, so that all their orders are looked at.
  *
- * Without -DTO_HOST: from the host to a daemon, of which two threads read (src/daemon/idle.c, control.c): the main thread while it has
- * no job, dozing on the word itself, and the control thread when a bell calls it. A job ends only when its cancel has
- * come: one that does not reach the daemon stops everything, and Spin finds that nobody can go on.
+ * Without -DTO_HOST: from the host to a daemon, of which two threads read (src/daemon/idle.c, control.c): the main thread
+ * while it has no job, dozing on the word itself, and the control thread when a bell calls it. A job ends only when its
+ * cancel has come, a short one at once: if either does not reach the daemon, Spin finds that nobody can go on.
  * With -DTO_HOST: from a daemon to the host, where one thread at a time reads, which waits for bells or looks by itself
  * for a while (src/dispatch/vigil.c).
  *
- * -DMUTANT=1 to 5 breaks one rule each; Spin must find that too.
+ * -DMUTANT=1 to 6 breaks one rule each; Spin must find that too.
  */
 #ifndef MUTANT
 #define MUTANT 0
@@ -17,7 +17,7 @@
 #define ROOM 3   /* what the socket takes is limited: beyond it a bell is lost, but then there are others */
 
 mtype = { AWAKE, BELL, DOZE, BUSY }; /* MIRAI__RING_* */
-mtype = { JOB, CANCEL, RESULT };
+mtype = { JOB, SHORT, CANCEL, RESULT };
 
 mtype word = BELL;          /* what the reader wants; readers sleep at first */
 chan ring = [4] of { mtype }; /* what was published and not yet read */
@@ -97,10 +97,9 @@ inline fall_asleep(how)
     if :: found -> renounce() :: else fi
 }
 
-/* A poll says that bells are there: not again and again for nothing. */
+/* A poll has said that bells are there: not again and again for nothing. */
 inline called()
 {
-    bells > 0;
     in_vain++;
     assert(in_vain < 4)
 }
@@ -109,7 +108,7 @@ inline called()
 /* ---- from host to daemon --------------------------------------------------------------------- */
 
 bool receiving, lock;        /* mutexes */
-bool present, taken, cancelled, dozes;
+bool present, cancelled, dozes;
 byte news, results;
 
 inline acquire(mutex) { atomic { !mutex -> mutex = true } }
@@ -131,7 +130,7 @@ inline handle()
 {
     acquire(lock);
     if
-    :: frame == JOB -> assert(!present); present = true; taken = false; cancelled = false
+    :: frame == JOB || frame == SHORT -> assert(!present); present = true; cancelled = (frame == SHORT)
     :: frame == CANCEL -> assert(present); cancelled = true
     fi;
     tell();
@@ -153,14 +152,23 @@ inline receive()
     od
 }
 
+inline park()
+{
+    renounce();
+    sleep_as(DOZE);
+    parked = !found
+}
+
 proctype host()
 {
     mtype owed;
     byte round = 0;
     do
     :: round < ROUNDS ->
-        publish(JOB, true);
-        publish(CANCEL, false);
+        if
+        :: publish(JOB, true); publish(CANCEL, false)
+        :: publish(SHORT, true)
+        fi;
         round++;
         results == round /* one job at a time */
     :: else -> break
@@ -197,7 +205,6 @@ proctype main_thread()
         acquire(lock);
         if
         :: present ->
-            taken = true;
             release(lock);
             cancelled; /* the job */
             acquire(lock);
@@ -208,12 +215,26 @@ proctype main_thread()
             seen = news;
             release(lock);
             acquire(receiving);
-            receive();
             parked = false;
-            if
-            :: !any -> renounce(); sleep_as(DOZE); parked = !found
-            :: else
-            fi;
+            do
+            :: parked -> break
+            :: !parked ->
+                any = false;
+                if
+                :: nempty(ring) -> receive()
+                :: empty(ring)
+                fi;
+#if MUTANT == 6
+                if :: !any -> park() :: else fi;
+                break /* goes to a job that has come, though a bell was not asked for */
+#else
+                acquire(lock);
+                if
+                :: any || news != seen -> release(lock); break
+                :: else -> release(lock); park()
+                fi
+#endif
+            od;
             release(receiving);
             acquire(lock);
             if
@@ -275,9 +296,7 @@ proctype reader()
 {
     mtype frame, was;
     bool found;
-end_idle:
     do
-    :: bells > 0 -> called(); receive()
     :: got < ROUNDS + 2 -> /* a vigil: looks for a while, and reads what there is, if anything */
         renounce();
         if
@@ -285,7 +304,9 @@ end_idle:
         :: true
         fi;
         receive()
-    :: got < ROUNDS + 2 && bells == 0 -> /* sleeps: no vigil any more */
+    :: true ->
+end_asleep:
+        bells > 0;
         called();
         receive()
     od
