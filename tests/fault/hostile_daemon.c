@@ -17,12 +17,13 @@
 #include <unistd.h>
 
 #include "hostile_ring.h"
+#include "hostile_slab.h"
 
 enum { HEADER = 64, HELLO = 128, KIND_HELLO = 1, KIND_JOB = 3, KIND_RESULT = 4, KIND_PONG = 7, KIND_LEAVE = 9,
-       KIND_PROGRESS = 11, KIND_EMIT = 12 };
+       KIND_PROGRESS = 11, KIND_EMIT = 12, KIND_RELEASE = 16, KIND_FORGET = 17, LENT = 2 };
 
 typedef struct header {
-    int kind, version;
+    int kind, version, flags;
     int32_t aux;
     uint32_t buffers;
     uint64_t task, attempt, incarnation, body, stored, buffer_size;
@@ -119,6 +120,7 @@ static bool put_header(int fd, const header *header)
     uint8_t bytes[HEADER] = {0x6d, 0x69, 0x72, 0xa1};
     bytes[4] = (uint8_t)(header->version != 0 ? header->version : 1);
     bytes[5] = (uint8_t)header->kind;
+    bytes[6] = (uint8_t)header->flags;
     store(bytes + 8, (uint32_t)header->aux, 4);
     store(bytes + 12, header->buffers, 4);
     store(bytes + 16, header->task, 8);
@@ -294,7 +296,23 @@ static const struct {
     {"large_body", {.kind = KIND_RESULT, .task = 1, .attempt = 1, .body = UINT64_C(1) << 30}}, /* never sent */
     {"job", {.kind = KIND_JOB, .task = 1, .attempt = 1, .body = 1}},
     {"leave", {.kind = KIND_LEAVE}},
+    {"release", {.kind = KIND_RELEASE, .task = 1, .attempt = 1}},
+    {"release_all", {.kind = KIND_RELEASE, .task = 1, .attempt = UINT64_MAX}},
+    {"forget", {.kind = KIND_FORGET, .task = 1}},
 };
+
+/* A result that lies in memory of ours, or so we say: its slab, and where it is in there. */
+static void lend(int fd, const char *mode)
+{
+    const header result = {.kind = KIND_RESULT, .flags = LENT, .task = 1, .attempt = 1, .body = 1,
+                           .buffers = 1, .buffer_size = 4096};
+    bool outside = strcmp(mode, "lent_outside") == 0;
+    const uint64_t entry[4] = {4096, strcmp(mode, "lent_unknown") == 0 ? 9 : 1, outside ? 65536 - 64 : 0, 1};
+    uint8_t bytes[sizeof entry];
+    for (int i = 0; i < 4; i++) store(bytes + 8 * i, entry[i], 8);
+    hostile_slab_pass(fd, mode);
+    (void)(put_header(fd, &result) && put(fd, "\xf6", 1) && put(fd, bytes, sizeof bytes));
+}
 
 static void flood(int fd, const char *mode)
 {
@@ -322,6 +340,8 @@ static void lie_later(const char *mode, int fd, const uint8_t *token)
         frame.buffers = 1024 * 1024;
         frame.buffer_size = UINT64_C(1) << 40;
         (void)(put_header(fd, &frame) && put(fd, "\xf6", 1) && (shout(fd), true));
+    } else if (strncmp(mode, "lent", 4) == 0) {
+        lend(fd, mode);
     } else if (strcmp(mode, "foreign") == 0 || strcmp(mode, "pongs") == 0) {
         flood(fd, mode);
     } else if (strcmp(mode, "hello_again") == 0) {

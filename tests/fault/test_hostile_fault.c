@@ -111,6 +111,17 @@ static void test_hostile__daemons_scribble_in_shared_memory_in_vain(void **state
     assert_int_equal(story_descendants(getpid(), left, 8), 0);
 }
 
+/* Whatever the channel is: where no memory can be passed, the first word of it is a lie. */
+static void test_hostile__daemons_lie_about_memory_in_vain(void **state)
+{
+    (void)state;
+    static const char *const modes[] = {"release",       "release_all", "forget",       "lent_nothing", "lent_junk",
+                                        "lent_unsealed", "lent_holes",  "lent_outside", "lent_unknown", "lent_flood"};
+    size_t descriptors = story_descriptors();
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) check_lies(modes[i]);
+    assert_true(story_until_descriptors(descriptors));
+}
+
 /* They are ready for a moment each, and hardly ever all at once. */
 static void test_hostile__daemons_that_die_when_ready_fail_the_opening(void **state)
 {
@@ -283,6 +294,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_hostile__daemons_are_refused),
         cmocka_unit_test(test_hostile__daemons_lie_in_vain),
         cmocka_unit_test(test_hostile__daemons_scribble_in_shared_memory_in_vain),
+        cmocka_unit_test(test_hostile__daemons_lie_about_memory_in_vain),
         cmocka_unit_test(test_hostile__daemons_that_die_when_ready_fail_the_opening),
         cmocka_unit_test(test_hostile__result_that_cannot_be_read_is_an_error_value),
         cmocka_unit_test(test_hostile__daemon_that_never_reads_blocks_nobody),
