@@ -240,6 +240,19 @@ static void test_isolation__of_results_that_the_host_writes(void **state)
     }
 }
 
+/* What the host writes into a result is not seen by tasks that wait for it. */
+static void test_isolation__of_results_that_tasks_wait_for(void **state)
+{
+    mirai_pool *pool = *state;
+    for (int i = 0; i < SIZES; i++) {
+        mirai_task *given = submit(pool, "give", mirai_int(sizes[i]), 0);
+        mirai_value *future = mirai_task_argument(given);
+        overwrite(result_of(given), OTHER);
+        expect_whole(submit(pool, "tamper", future, 0));
+        mirai_task_release(given);
+    }
+}
+
 int main(int argc, char **argv)
 {
     MIRAI_EXIT_IF(mirai_main(argc, argv, setup));
@@ -248,6 +261,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_isolation__of_tensors_that_tasks_write),
         cmocka_unit_test(test_isolation__of_results_that_their_maker_keeps),
         cmocka_unit_test(test_isolation__of_results_that_the_host_writes),
+        cmocka_unit_test(test_isolation__of_results_that_tasks_wait_for),
     };
     return cmocka_run_group_tests(tests, open_pool, close_pool);
 }
