@@ -41,6 +41,9 @@ static void test_isolation_result__kept_and_spoilt_by_the_next_job(void **state)
 static void test_isolation_result__kept_and_spoilt_by_a_thread(void **state)
 {
     mirai_pool *pool = *state;
+#if defined(__SANITIZE_THREAD__)
+    skip(); /* the thread is told by a file that it may write, which the sanitizer cannot know */
+#endif
     FOR_EACH_CELL(at)
     {
         const char *begin = story_path("begin"), *done = story_path("done");
