@@ -118,6 +118,11 @@ void *mirai__buffer_origin(const mirai_buffer *buffer, mirai__give_back_fn give_
     return is_over ? buffer->from.over.object : NULL;
 }
 
+bool mirai__buffer_is_adopted(const mirai_buffer *buffer, mirai_release_fn release)
+{
+    return buffer->kind == BUFFER_FOREIGN && buffer->from.foreign.release == release;
+}
+
 bool mirai__buffer_is_sole(const mirai_buffer *buffer)
 {
     return atomic_load_explicit(&buffer->references, memory_order_acquire) == 1;

@@ -19,6 +19,8 @@ typedef void (*mirai__give_back_fn)(void *object, void *data, size_t size);
 mirai_buffer *mirai__buffer_over(void *data, size_t size, mirai__give_back_fn give_back, void *object);
 /* The object with which a buffer was made over memory that is given back so; NULL: it was not (nor is a slice). */
 void *mirai__buffer_origin(const mirai_buffer *buffer, mirai__give_back_fn give_back);
+/* Whether it was made by mirai_buffer_adopt() of memory that is released so. */
+bool mirai__buffer_is_adopted(const mirai_buffer *buffer, mirai_release_fn release);
 /* Whether there is just one count. */
 bool mirai__buffer_is_sole(const mirai_buffer *buffer);
 /* Bytes of an open buffer with one owner, to be written. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "borrower.h"
 #include "clock.h"
 #include "detail.h"
 #include "driver.h"
@@ -197,6 +198,19 @@ static mirai_value *hook_error(mirai_status status)
     return error;
 }
 
+/* What tasks that wait for a result, or will, are to find in it is what came: not what its reader has made of it, should
+ * that cast const away. So the reader gets bytes of its own, but for those that it cannot write to. */
+static mirai_status decode_result(mirai_task *task, mirai_value **out)
+{
+    if (atomic_load_explicit(&mirai__task_extra(task)->share, memory_order_acquire) == NULL)
+        return mirai__decode(task->result, task->pool->hooks, &mirai__limits_local, out);
+    mirai__segment *own = mirai__segment_copy(task->result, mirai__borrower_lent);
+    if (own == NULL) return MIRAI_E_NOMEM;
+    mirai_status status = mirai__decode(own, task->pool->hooks, &mirai__limits_local, out);
+    mirai__segment_release(own);
+    return status;
+}
+
 /* On the reader's thread, under no lock. A status only where there is no memory to say anything. */
 static mirai_status decode(mirai_task *task, mirai_value **out)
 {
@@ -208,8 +222,7 @@ static mirai_status decode(mirai_task *task, mirai_value **out)
         const mirai__grounds *because = mirai__task_extra(task)->because;
         value = mirai__outcome_annotate(task, mirai__grounds_error(because, task->pool->hooks));
     } else {
-        mirai_status status =
-            mirai__decode(task->result, task->pool->hooks, &mirai__limits_local, &value);
+        mirai_status status = decode_result(task, &value);
         if (status == MIRAI_E_NOMEM) return status;
         if (status != MIRAI_OK) value = hook_error(status);
         if (outcome == MIRAI_OUTCOME_FAILED && !mirai_value_is_error(value)) {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "buffer_private.h"
 #include "detail.h"
 #include "map.h"
 #include "shared_memory.h"
@@ -197,6 +198,11 @@ mirai_status mirai__borrower_take(mirai__borrower *borrower, const mirai__lent *
     *out = mirai_buffer_adopt(slab->base + lent->offset, size, let_go, slab,
                               (void *)(uintptr_t)lent->lease);
     return *out != NULL ? MIRAI_OK : MIRAI_E_NOMEM;
+}
+
+bool mirai__borrower_lent(const mirai_buffer *buffer)
+{
+    return mirai__buffer_is_adopted(buffer, let_go);
 }
 
 bool mirai__borrower_owes(const mirai__borrower *borrower)

@@ -24,6 +24,8 @@ mirai_status mirai__borrower_forget(mirai__borrower *borrower, uint64_t number);
 /* A buffer in a slab. E_PROTOCOL where it does not lie in one; E_NOMEM. */
 mirai_status mirai__borrower_take(mirai__borrower *borrower, const mirai__lent *lent, uint64_t size,
                                   mirai_buffer **out);
+/* Whether a buffer is such a one: its memory is mapped so that nobody here can write to it. */
+bool mirai__borrower_lent(const mirai_buffer *buffer);
 /* Leases that have ended, and of which the peer is still to be told. False: none. */
 bool mirai__borrower_next(mirai__borrower *borrower, uint64_t *first, uint64_t *count);
 bool mirai__borrower_owes(const mirai__borrower *borrower); /* whether there are any; any thread, a hint */

@@ -61,6 +61,25 @@ mirai__segment *mirai__segment_new(const void *body, size_t body_size, mirai_buf
     return segment;
 }
 
+mirai__segment *mirai__segment_copy(const mirai__segment *segment, bool (*stays)(const mirai_buffer *buffer))
+{
+    mirai__segment *copy = mirai__segment_alloc(segment->body_size, segment->count);
+    if (!copy) return NULL;
+    memcpy(copy->body, segment->body, segment->body_size);
+    for (uint32_t i = 0; i < segment->count; i++) {
+        mirai_buffer *buffer = segment->buffers[i];
+        mirai_buffer *own = stays(buffer) ? mirai_buffer_ref(buffer)
+                                          : mirai_buffer_copy(mirai_buffer_data(buffer), mirai_buffer_size(buffer));
+        if (!own) {
+            mirai__segment_release(copy);
+            return NULL;
+        }
+        mirai__buffer_freeze(own);
+        copy->buffers[copy->count++] = own;
+    }
+    return copy;
+}
+
 mirai__segment *mirai__segment_ref(mirai__segment *segment)
 {
     if (segment) atomic_fetch_add_explicit(&segment->references, 1, memory_order_relaxed);

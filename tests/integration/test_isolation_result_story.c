@@ -148,6 +148,22 @@ static void test_isolation_result__written_over_changes_no_other(void **state)
     }
 }
 
+/* Written over by the host, which is also what tasks wait for: they have what came. */
+static void test_isolation_result__written_over_changes_no_dependant(void **state)
+{
+    mirai_pool *pool = *state;
+    FOR_EACH_CELL(at)
+    {
+        mirai_task *task = story_submit(pool, "give", cell_order(&at));
+        mirai_value *future = mirai_task_argument(task);
+        write_over(story_expect(task, MIRAI_OUTCOME_VALUE), CELL_OTHER);
+        mirai_task *next = story_submit(pool, "differs", cell_args(&at, mirai_value_ref(future)));
+        cell_expect(&at, next);
+        mirai_value_release(future);
+        mirai_task_release(task);
+    }
+}
+
 /* A result that is sent on, and then written over or released. */
 static void test_isolation_result__that_was_sent_on(void **state)
 {
@@ -219,6 +235,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_isolation_result__partial_ones_from_one_memory),
         cmocka_unit_test(test_isolation_result__that_other_tasks_depend_on),
         cmocka_unit_test(test_isolation_result__written_over_changes_no_other),
+        cmocka_unit_test(test_isolation_result__written_over_changes_no_dependant),
         cmocka_unit_test(test_isolation_result__that_was_sent_on),
         cmocka_unit_test(test_isolation_result__kept_while_others_come_and_go),
     };

@@ -95,6 +95,39 @@ static void test_segment__is_filled_by_its_maker(void **state)
     }
 }
 
+static const mirai_buffer *kept;
+
+static bool is_kept(const mirai_buffer *buffer)
+{
+    return buffer == kept;
+}
+
+static void test_segment__is_copied_but_for_what_stays(void **state)
+{
+    (void)state;
+    released = 0;
+    mirai_buffer *buffers[] = {counted(), counted()};
+    mirai__segment *segment = mirai__segment_new("body", 4, buffers, 2);
+    kept = buffers[1];
+    for (int64_t n = 1; n <= 2; n++) { /* the segment, a buffer */
+        mirai__fault_arm(n, false);
+        assert_null(mirai__segment_copy(segment, is_kept));
+        mirai__fault_arm(0, false);
+    }
+    mirai__segment *copy = mirai__segment_copy(segment, is_kept);
+    assert_non_null(copy);
+    assert_int_equal(mirai__segment_size(copy), mirai__segment_size(segment));
+    assert_memory_equal(copy->body, "body", 4);
+    assert_ptr_not_equal(mirai_buffer_data(copy->buffers[0]), mirai_buffer_data(buffers[0]));
+    assert_memory_equal(mirai_buffer_data(copy->buffers[0]), "12345", 5);
+    assert_true(mirai_buffer_is_frozen(copy->buffers[0]));
+    assert_ptr_equal(copy->buffers[1], buffers[1]);
+    mirai__segment_release(segment);
+    assert_int_equal(released, 1);
+    mirai__segment_release(copy);
+    assert_int_equal(released, 2);
+}
+
 static void test_segment__survives_failed_allocations(void **state)
 {
     (void)state;
@@ -119,6 +152,7 @@ int main(void)
         cmocka_unit_test(test_segment__refuses_what_is_missing),
         cmocka_unit_test(test_segment__holds_its_buffers),
         cmocka_unit_test(test_segment__is_filled_by_its_maker),
+        cmocka_unit_test(test_segment__is_copied_but_for_what_stays),
         cmocka_unit_test(test_segment__survives_failed_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
