@@ -36,7 +36,7 @@ static mirai__late of(const char *file, const char *const *wanted, calls *into)
 static void test_late__tells_what_is_missing(void **state)
 {
     (void)state;
-    calls math = {NULL};
+    calls math = {.fdim = NULL};
     static const char *const others[] = {"hypot", "mirai_no_such_function"};
     mirai__late file = of("libmirai-no-such.so.1", names, &math), function = of("libm.so.6", others, &math);
     for (int i = 0; i < 2; i++) {
@@ -50,7 +50,7 @@ static void test_late__tells_what_is_missing(void **state)
 static void test_late__loads_once(void **state)
 {
     (void)state;
-    calls math = {NULL};
+    calls math = {.fdim = NULL};
     mirai__late library = of("libm.so.6", names, &math);
     assert_int_equal(mirai__late_load(&library), MIRAI_OK);
     assert_true(math.hypot(3, 4) == 5 && math.fdim(5, 3) == 2);
@@ -71,7 +71,7 @@ static void test_late__leaves_what_is_linked(void **state)
 static void test_late__comes_after_a_failure(void **state)
 {
     (void)state;
-    calls math = {NULL};
+    calls math = {.fdim = NULL};
     mirai__late library = of("libm.so.6", names, &math);
     mirai__fault_arm(1, false);
     assert_int_equal(mirai__late_load(&library), MIRAI_E_NOMEM);
@@ -89,7 +89,7 @@ static void test_late__is_loaded_by_any_thread(void **state)
 {
     (void)state;
     enum { THREADS = 4 };
-    calls math = {NULL};
+    calls math = {.fdim = NULL};
     mirai__late library = of("libm.so.6", names, &math);
     pthread_t threads[THREADS];
     for (int i = 0; i < THREADS; i++) assert_int_equal(pthread_create(&threads[i], NULL, load, &library), 0);
