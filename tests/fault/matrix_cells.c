@@ -13,7 +13,8 @@ enum { YES = 1, NO = 0, EITHER = -1 };
 #define LATE MIRAI_OUTCOME_TIMEDOUT
 
 const matrix_cell matrix_cells[] = {
-    /* place, way, how it ends (or else), of which words, whether the daemon is another afterwards */
+    /* place, way, how it ends (or else), of which words, whether the daemon is another afterwards. One without descriptors is
+     * gone by its own hand ("its connection to the host is gone") or by its host's ("it closed its connection"). */
     {"open", "segv", {MIRAI_E_START, MIRAI_E_START}, "SIGSEGV", YES},
     {"open", "abort", {MIRAI_E_START, MIRAI_E_START}, "SIGABRT", YES},
     {"open", "kill", {MIRAI_E_START, MIRAI_E_START}, "SIGKILL", YES},
@@ -21,7 +22,7 @@ const matrix_cell matrix_cells[] = {
     {"open", "exit", {MIRAI_E_START, MIRAI_E_START}, "status 0", YES},
     {"open", "hang", {MIRAI_E_START, MIRAI_E_START}, "not ready in time", YES},
     {"open", "memory", {MIRAI_E_START, MIRAI_E_START}, "no memory for a mishap", YES},
-    {"open", "closed", {MIRAI_E_START, MIRAI_OK}, "connection to the host is gone", EITHER},
+    {"open", "closed", {MIRAI_E_START, MIRAI_OK}, "connection", EITHER},
 
     {"mishap.load", "segv", {MIRAI_E_START, MIRAI_E_START}, "SIGSEGV", YES},
     {"mishap.load", "abort", {MIRAI_E_START, MIRAI_E_START}, "SIGABRT", YES},
@@ -30,7 +31,7 @@ const matrix_cell matrix_cells[] = {
     {"mishap.load", "exit", {MIRAI_E_START, MIRAI_E_START}, "status 0", YES},
     {"mishap.load", "hang", {MIRAI_E_TIMEDOUT, MIRAI_E_TIMEDOUT}, "", YES},
     {"mishap.load", "memory", {MIRAI_E_USER, MIRAI_E_NOMEM}, "no memory for a mishap", NO},
-    {"mishap.load", "closed", {MIRAI_E_START, MIRAI_OK}, "connection to the host is gone", EITHER},
+    {"mishap.load", "closed", {MIRAI_E_START, MIRAI_OK}, "connection", EITHER},
 
     {"mishap.init", "segv", {MIRAI_E_START, MIRAI_E_START}, "SIGSEGV", YES},
     {"mishap.init", "abort", {MIRAI_E_START, MIRAI_E_START}, "SIGABRT", YES},
@@ -39,7 +40,7 @@ const matrix_cell matrix_cells[] = {
     {"mishap.init", "exit", {MIRAI_E_START, MIRAI_E_START}, "status 0", YES},
     {"mishap.init", "hang", {MIRAI_E_TIMEDOUT, MIRAI_E_TIMEDOUT}, "", YES},
     {"mishap.init", "memory", {MIRAI_E_USER, MIRAI_E_USER}, "no memory for a mishap", NO},
-    {"mishap.init", "closed", {MIRAI_E_START, MIRAI_OK}, "connection to the host is gone", EITHER},
+    {"mishap.init", "closed", {MIRAI_E_START, MIRAI_OK}, "connection", EITHER},
 
     {"mishap.decode", "segv", {LOST, LOST}, "SIGSEGV", YES},
     {"mishap.decode", "abort", {LOST, LOST}, "SIGABRT", YES},
@@ -48,7 +49,7 @@ const matrix_cell matrix_cells[] = {
     {"mishap.decode", "exit", {LOST, LOST}, "status 0", YES},
     {"mishap.decode", "hang", {LATE, LATE}, "while it ran", YES},
     {"mishap.decode", "memory", {FAILED, FAILED}, "no memory for a mishap", NO},
-    {"mishap.decode", "closed", {LOST, VALUE}, "connection to the host is gone", EITHER},
+    {"mishap.decode", "closed", {LOST, VALUE}, "connection", EITHER},
 
     {"mishap.run", "segv", {LOST, LOST}, "SIGSEGV", YES},
     {"mishap.run", "abort", {LOST, LOST}, "SIGABRT", YES},
@@ -57,7 +58,7 @@ const matrix_cell matrix_cells[] = {
     {"mishap.run", "exit", {LOST, LOST}, "status 0", YES},
     {"mishap.run", "hang", {LATE, LATE}, "while it ran", YES},
     {"mishap.run", "memory", {FAILED, FAILED}, "no memory for a mishap", NO},
-    {"mishap.run", "closed", {LOST, VALUE}, "connection to the host is gone", EITHER},
+    {"mishap.run", "closed", {LOST, VALUE}, "connection", EITHER},
 
     {"mishap.encode", "segv", {LOST, LOST}, "SIGSEGV", YES},
     {"mishap.encode", "abort", {LOST, LOST}, "SIGABRT", YES},
@@ -66,7 +67,7 @@ const matrix_cell matrix_cells[] = {
     {"mishap.encode", "exit", {LOST, LOST}, "status 0", YES},
     {"mishap.encode", "hang", {LATE, LATE}, "while it ran", YES},
     {"mishap.encode", "memory", {FAILED, FAILED}, "no memory for a mishap", NO},
-    {"mishap.encode", "closed", {LOST, VALUE}, "connection to the host is gone", EITHER},
+    {"mishap.encode", "closed", {LOST, VALUE}, "connection", EITHER},
 
     {"mishap.send", "segv", {LOST, LOST}, "SIGSEGV", YES},
     {"mishap.send", "abort", {LOST, LOST}, "SIGABRT", YES},
@@ -75,7 +76,7 @@ const matrix_cell matrix_cells[] = {
     {"mishap.send", "exit", {LOST, LOST}, "status 0", YES},
     {"mishap.send", "hang", {LATE, LATE}, "while it ran", YES},
     {"mishap.send", "memory", {VALUE, VALUE}, "", NO},
-    {"mishap.send", "closed", {LOST, LOST}, "connection to the host is gone", EITHER},
+    {"mishap.send", "closed", {LOST, LOST}, "connection", EITHER},
 
     {"mishap.idle", "segv", {VALUE, VALUE}, "", YES},
     {"mishap.idle", "abort", {VALUE, VALUE}, "", YES},
