@@ -30,7 +30,8 @@ typedef void (*mirai_release_fn)(void *object, void *context);
 /**
  * A new open buffer, filled with zeros.
  * @param pool        borrowed; where the bytes should be born so that they reach that pool's local
- *                    daemons cheaply. NULL: ordinary memory. The buffer may outlive the pool.
+ *                    daemons cheaply. NULL: ordinary memory; in a daemon, memory that its host can read. The
+ *                    buffer may outlive the pool.
  * @param size_bytes  0 or more.
  * @return owned, release with mirai_buffer_release(); NULL when out of memory (detail set).
  * @thread any   @since 0.1
