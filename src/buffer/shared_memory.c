@@ -29,12 +29,23 @@ static bool is_too_large(size_t size)
 /* With all its pages: where there is no memory for them, this fails, and not the access later. */
 static bool grow(int fd, size_t size)
 {
-    if (is_too_large(size) || ftruncate(fd, (off_t)size) != 0) return false;
+    if (ftruncate(fd, (off_t)size) != 0) return false;
     int failed;
     do {
         failed = fallocate(fd, 0, 0, (off_t)size);
     } while (failed != 0 && errno == EINTR);
     return failed == 0;
+}
+
+int mirai__shared_memory_file(const char *name, size_t size)
+{
+    errno = EMFILE; /* should the fault point say so */
+    int fd = mirai__fault() ? -1 : memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0) return -errno;
+    int failed = is_too_large(size) ? EFBIG : grow(fd, size) ? 0 : errno;
+    if (failed == 0) return fd;
+    (void)close(fd);
+    return -failed;
 }
 
 /* No further mapping can write. Where the kernel does not know that, the size alone is sealed. */
@@ -46,11 +57,10 @@ static bool seal(int fd)
 
 bool mirai__shared_memory_make(size_t size, int *fd, uint8_t **base)
 {
-    if (mirai__fault()) return false;
-    int made = memfd_create("miraicore-buffers", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int made = mirai__shared_memory_file("miraicore-buffers", size);
     if (made < 0) return false;
     void *memory = MAP_FAILED;
-    if (grow(made, size) && !mirai__fault())
+    if (!mirai__fault())
         memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, made, 0);
     if (memory != MAP_FAILED && seal(made)) {
         *fd = made;

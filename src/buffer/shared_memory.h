@@ -11,6 +11,9 @@
 #include <stdint.h>
 #include <miraicore/error.h>
 
+/* What all such memory begins as: a memfd of this size, with all its pages, not sealed yet. A descriptor (CLOEXEC), or
+ * -errno. */
+int mirai__shared_memory_file(const char *name, size_t size);
 /* Zeros, mapped to be written. size is a multiple of the page's. False: there is none to be had; no detail text. */
 bool mirai__shared_memory_make(size_t size, int *fd, uint8_t **base);
 /* Map what another process has made; borrows fd. E_PROTOCOL when it is something else; E_NOMEM. */

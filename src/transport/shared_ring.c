@@ -13,7 +13,6 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -22,6 +21,7 @@
 
 #include "detail.h"
 #include "fault.h"
+#include "shared_memory.h"
 
 enum { LINE = 128 /* two cache lines: processors fetch them in pairs */ };
 
@@ -60,29 +60,9 @@ static mirai_status map(mirai__rings *out, int fd)
     return MIRAI_OK;
 }
 
-/* Growing a file beyond this limit raises a signal. */
-static bool is_too_large(void)
-{
-    struct rlimit limit;
-    return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < sizeof(shared);
-}
-
-/* With all its pages: where there is no memory for them, this fails, and not the access later. */
-static bool grow(int fd)
-{
-    if (ftruncate(fd, (off_t)sizeof(shared)) != 0) return false;
-    int failed;
-    do {
-        failed = fallocate(fd, 0, 0, (off_t)sizeof(shared));
-    } while (failed != 0 && errno == EINTR);
-    return failed == 0;
-}
-
 static mirai_status fill(int fd, mirai__rings *out)
 {
-    if (is_too_large()) return mirai__fail_errno(EFBIG, "shared memory");
-    if (!grow(fd) ||
-        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
+    if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
         return mirai__fail_errno(errno, "shared memory");
     MIRAI_TRY(map(out, fd));
     shared *memory = out->base; /* all else is zero */
@@ -94,9 +74,8 @@ static mirai_status fill(int fd, mirai__rings *out)
 
 mirai_status mirai__rings_create(mirai__rings *out, int *fd)
 {
-    errno = EMFILE; /* should the fault point say so */
-    int made = mirai__fault() ? -1 : memfd_create("miraicore-rings", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (made < 0) return mirai__fail_errno(errno, "shared memory");
+    int made = mirai__shared_memory_file("miraicore-rings", sizeof(shared));
+    if (made < 0) return mirai__fail_errno(-made, "shared memory");
     mirai_status status = fill(made, out);
     if (status == MIRAI_OK)
         *fd = made;
