@@ -61,6 +61,14 @@ static void forget(reader *self)
     story_remove_files();
 }
 
+/* It reads to its end, and its daemon goes on. */
+static void expect_end(mirai_pool *pool, const cell *at, reader *self)
+{
+    end_reading(self);
+    crowd(pool, at, self->daemon);
+    forget(self);
+}
+
 /* A daemon that was lost in the middle; what comes in its place sees its own. */
 static void expect_loss(mirai_pool *pool, const cell *at, reader *self, int64_t lost)
 {
@@ -82,9 +90,7 @@ static void test_isolation_lease__cancelled(void **state)
         story_assert_ok(mirai_task_cancel(slow.task, NULL));
         crowd(pool, &at, slow.other);
         (void)story_expect(slow.task, MIRAI_OUTCOME_CANCELLED);
-        end_reading(&slow);
-        crowd(pool, &at, slow.daemon);
-        forget(&slow);
+        expect_end(pool, &at, &slow);
     }
 }
 
@@ -133,9 +139,7 @@ static void test_isolation_lease__detached(void **state)
         mirai_task_release(slow.task);
         slow.task = NULL;
         crowd(pool, &at, slow.other);
-        end_reading(&slow);
-        crowd(pool, &at, slow.daemon);
-        forget(&slow);
+        expect_end(pool, &at, &slow);
     }
 }
 
