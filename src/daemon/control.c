@@ -74,13 +74,20 @@ static bool is_leaving(mirai_daemon *daemon)
     return leaving;
 }
 
+/* Whether a status of the link means that the host is gone. If so, this does not return, unless we are leaving. */
+static bool heed_loss(mirai_daemon *daemon, mirai_status status)
+{
+    bool lost = status == MIRAI_E_CONNRESET || status == MIRAI_E_CLOSED;
+    if (lost && !is_leaving(daemon)) die(daemon);
+    return lost;
+}
+
 mirai_status mirai__control_send(mirai_daemon *daemon, const mirai__frame *frame)
 {
     (void)pthread_mutex_lock(&daemon->sending);
     mirai_status status = mirai__link_send_all(daemon->link, frame, MIRAI__NEVER);
     (void)pthread_mutex_unlock(&daemon->sending);
-    bool lost = status == MIRAI_E_CONNRESET || status == MIRAI_E_CLOSED;
-    if (lost && !is_leaving(daemon)) die(daemon);
+    (void)heed_loss(daemon, status);
     return status;
 }
 
@@ -112,8 +119,8 @@ static void tick(mirai_daemon *daemon, bool on)
 {
     struct itimerspec beat = {.it_value = {0, 0}};
     if (on) beat.it_value.tv_nsec = beat.it_interval.tv_nsec = BUSY_LOOK_MS * 1000000L;
-    daemon->ticking = on && timerfd_settime(daemon->timer_fd, 0, &beat, NULL) == 0;
-    if (!on) (void)timerfd_settime(daemon->timer_fd, 0, &beat, NULL);
+    bool set = timerfd_settime(daemon->timer_fd, 0, &beat, NULL) == 0;
+    daemon->ticking = on && set;
 }
 
 /* Under the lock. */
@@ -205,10 +212,7 @@ mirai_status mirai__control_receive(mirai_daemon *daemon, bool *any)
 
 void mirai__control_lost(mirai_daemon *daemon, mirai_status status)
 {
-    if (status != MIRAI_E_CLOSED && status != MIRAI_E_CONNRESET)
-        mirai__control_fault(daemon, status);
-    else if (!is_leaving(daemon))
-        die(daemon);
+    if (!heed_loss(daemon, status)) mirai__control_fault(daemon, status);
 }
 
 /* A main thread that is on its way out gets some time for its exit handlers, and no more. */
@@ -225,8 +229,7 @@ static void guard_exit(mirai_daemon *daemon)
 
 static void end(mirai_daemon *daemon, mirai_status status)
 {
-    if (status == MIRAI_E_CLOSED || status == MIRAI_E_CONNRESET) {
-        if (!is_leaving(daemon)) die(daemon);
+    if (heed_loss(daemon, status)) {
         guard_exit(daemon);
         return;
     }

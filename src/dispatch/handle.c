@@ -198,8 +198,8 @@ static mirai_value *hook_error(mirai_status status)
     return error;
 }
 
-/* What tasks that wait for a result, or will, are to find in it is what came: not what its reader has made of it, should
- * that cast const away. So the reader gets bytes of its own, but for those that it cannot write to. */
+/* Where a result is an argument of other tasks, they are to find in it what came: not what its reader has made of it,
+ * should that cast const away. So the reader gets bytes of its own, but for those that it cannot write to. */
 static mirai_status decode_result(mirai_task *task, mirai_value **out)
 {
     if (atomic_load_explicit(&mirai__task_extra(task)->share, memory_order_acquire) == NULL)
