@@ -65,17 +65,18 @@ typedef struct watched {
     size_t count;
 } watched;
 
-/* False: there are none, or too many. */
+/* False: there are none, or too many: of those that are busy no more are looked through than there are processors. */
 static bool choose(mirai_pool *pool, watched *daemons)
 {
+    int64_t spare = (int64_t)pool->vigil.cpus - 1 - atomic_load_explicit(&vigils, memory_order_relaxed);
+    size_t most = spare > DAEMONS_MAX ? DAEMONS_MAX : spare > 0 ? (size_t)spare : 0;
     daemons->count = 0;
     for (mirai__list *at = pool->busy.next; at != &pool->busy; at = at->next) {
         mirai__remote *remote = mirai__list_entry(at, mirai__remote, busy);
-        if (daemons->count == DAEMONS_MAX || !is_looked_at(remote)) return false;
+        if (daemons->count == most || !is_looked_at(remote)) return false;
         daemons->ids[daemons->count++] = remote->id;
     }
-    return daemons->count > 0 &&
-           (int64_t)daemons->count + atomic_load_explicit(&vigils, memory_order_relaxed) < pool->vigil.cpus;
+    return daemons->count > 0;
 }
 
 static mirai__remote *find(const mirai_pool *pool, uint64_t id)
