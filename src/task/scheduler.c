@@ -15,7 +15,8 @@ void mirai__sched_init(mirai__sched *sched, const mirai__sched_config *config)
 {
     *sched = (mirai__sched){.config = *config, .group_count = 1, .now = INT64_MIN};
     mirai__list *lists[] = {&sched->shapes,  &sched->waiting, &sched->resolved, &sched->daemons,
-                            &sched->pending, &sched->setups,  &sched->reports};
+                            &sched->pending, &sched->setups,  &sched->reports, &sched->roomy,
+                            &sched->laden};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) mirai__list_init(lists[i]);
     mirai__sched_shape_init(&sched->plain);
     sched->plain.groups = 1;
@@ -43,6 +44,7 @@ static void adopt(mirai__sched *sched, mirai__sched_task *task, const mirai__sch
     task->losses = request->losses == 0 ? LOSSES : request->losses < 0 ? 0 : request->losses;
     task->attempts = 0;
     task->deaths = task->loss = task->cancellation = 0;
+    task->lendable = request->lendable;
 }
 
 /* For the first time: its place in the order is decided. */
@@ -52,7 +54,8 @@ static void enqueue(mirai__sched *sched, mirai__sched_task *task)
     task->place.key = (int64_t)((uint64_t)rank << 52 | ++sched->last_queued);
     task->state = MIRAI_TASK_QUEUED;
     sched->counts.awaiting++;
-    mirai__sched_shape_queue(sched, task);
+    mirai__sched_shape_queue(sched, task, false);
+    if (task->priority > 0) mirai__sched_recall_all(sched);
 }
 
 mirai_status mirai__sched_submit(mirai__sched *sched, mirai__sched_task *task,
@@ -119,7 +122,10 @@ static void withdraw(mirai__sched *sched, mirai__sched_task *task)
 {
     if (task->state == MIRAI_TASK_QUEUED) {
         sched->counts.awaiting--;
-        mirai__sched_shape_unqueue(task);
+        if (task->daemon)
+            mirai__sched_unlend(sched, task);
+        else
+            mirai__sched_shape_unqueue(task);
     } else if (task->state == MIRAI_TASK_BLOCKED) {
         sched->counts.blocked--;
         mirai__list_remove(&task->node);
@@ -146,13 +152,13 @@ void mirai__sched_requeue(mirai__sched *sched, mirai__sched_task *task)
     sched->counts.awaiting++;
     task->daemon = NULL;
     task->state = MIRAI_TASK_QUEUED;
-    mirai__sched_shape_queue(sched, task);
+    mirai__sched_shape_queue(sched, task, true);
 }
 
 void mirai__sched_abandon(mirai__sched *sched, mirai__sched_task *task, mirai_outcome outcome,
                           int64_t now)
 {
-    if (task->daemon) {
+    if (task->state == MIRAI_TASK_RUNNING && task->daemon) {
         mirai__sched_stop(sched, task->daemon, mirai__sched_after(now, task->grace_ms));
     }
     mirai__sched_resolve(sched, task, outcome);
@@ -160,7 +166,7 @@ void mirai__sched_abandon(mirai__sched *sched, mirai__sched_task *task, mirai_ou
 
 static void note_cancel(mirai__sched_task *task, int32_t what)
 {
-    if (task->cancellation == 0) task->cancellation = (uint8_t)what;
+    if (task->cancellation == 0) task->cancellation = (uint8_t)(what & 15);
 }
 
 size_t mirai__sched_abandon_shape(mirai__sched *sched, mirai__sched_shape *shape,
@@ -189,9 +195,10 @@ size_t mirai__sched_abandon_shape(mirai__sched *sched, mirai__sched_shape *shape
 int32_t mirai__sched_cancel(mirai__sched *sched, mirai__sched_task *task, int64_t now)
 {
     int32_t what = MIRAI_CANCEL_TOO_LATE;
-    if (task->state == MIRAI_TASK_QUEUED || task->state == MIRAI_TASK_BLOCKED) {
+    bool is_waiting = task->state == MIRAI_TASK_QUEUED || task->state == MIRAI_TASK_BLOCKED;
+    if (is_waiting && !task->daemon) {
         what = MIRAI_CANCEL_NEVER_RAN;
-    } else if (task->state == MIRAI_TASK_RUNNING && task->daemon) { /* not one that runs here */
+    } else if (task->state != MIRAI_TASK_RESOLVED && task->daemon) { /* not one that runs here */
         what = MIRAI_CANCEL_INTERRUPTED;
     }
     note_cancel(task, what);

@@ -8,7 +8,8 @@
  * and cancelling all are linear in what they touch.
  *
  * A task is matched with a daemon when mirai__sched_next() gives RUN, not before: until then it is queued, and a
- * cancel still says that it never ran.
+ * cancel still says that it never ran. Plain tasks may be *lent* to a busy daemon before their turn (LEND), so that it
+ * finds the next one when it has done with the last; they are queued all the same (scheduler_lend.c).
  */
 #ifndef MIRAI__SCHEDULER_H
 #define MIRAI__SCHEDULER_H
@@ -33,9 +34,22 @@
  *  - tasks are handed out by priority, among equals in the order in which they were queued first. One whose resources
  *    are not free is passed over (first fit): one that needs much can wait for ever while those that need little come;
  *  - no task waits in the queue while an eligible daemon idles and its resources are free.
+ *
+ * Of lent tasks:
+ *  - a daemon begins what is lent to it in that order, each only if it can claim it, and after the result of what was
+ *    before; the owner can revoke it instead, and of both exactly one succeeds. With the result of its attempt the
+ *    first of those lent becomes its present one, claimed or not;
+ *  - what is lent is QUEUED. Before an event that ends tasks (cancel, cancel_all, advance with a time-out that is due,
+ *    close) the owner takes back those that it may concern: what it could revoke it gives back (recalled()), and
+ *    where a daemon had claimed it, the results that were before are there to be given to the machine;
+ *  - what a daemon has still when it is gone counts as begun;
+ *  - lent are only tasks of priority 0, in order, while no other kind waits, and none to daemons that have a setup to
+ *    run. They are recalled when one of a higher priority comes, a setup, when the daemon's attempt is stopped or it
+ *    ends, and half of them when another daemon has nothing to do.
  */
 
-enum { MIRAI__GROUPS_MAX = 64, MIRAI__RESOURCES_MAX = 16, MIRAI__DEATHS_MAX = 3, MIRAI__PRIORITY_MAX = 1000 };
+enum { MIRAI__GROUPS_MAX = 64, MIRAI__RESOURCES_MAX = 16, MIRAI__DEATHS_MAX = 3, MIRAI__PRIORITY_MAX = 1000,
+       MIRAI__AHEAD_MAX = 200 /* fewer than there are slots */ };
 
 /* Amounts are kept as whole numbers of these parts. */
 #define MIRAI__RESOURCE_PARTS 1024
@@ -56,7 +70,7 @@ typedef struct mirai__sched_task {
     mirai__heap_node place;  /* its key orders it among the queued; in a heap only with a priority */
     uint64_t attempt;        /* the last one, for fencing; 0: none yet */
     int64_t grace_ms;        /* -1: for ever */
-    struct mirai__sched_daemon *daemon; /* while running */
+    struct mirai__sched_daemon *daemon; /* while running or lent */
     struct mirai__sched_shape *shape;   /* until resolved */
     mirai_outcome outcome;   /* once resolved */
     uint32_t waits;          /* while blocked: how much it waits for */
@@ -67,7 +81,9 @@ typedef struct mirai__sched_task {
     uint8_t retry_on;        /* MIRAI_RETRY_* */
     uint8_t deaths;          /* daemons that died in it by its fault */
     uint8_t loss;            /* of LOST: MIRAI__LOSS_* */
-    uint8_t cancellation;    /* MIRAI_CANCEL_* of the first cancel; 0: none */
+    uint8_t cancellation : 4; /* MIRAI_CANCEL_* of the first cancel; 0: none */
+    uint8_t lendable : 1;    /* as the request said */
+    uint8_t slot;            /* while it is lent: as in the command */
 } mirai__sched_task;
 
 /* What a task asks for; all zero is a plain one. Borrowed for the call. */
@@ -80,6 +96,7 @@ typedef struct mirai__sched_request {
     const char *tag;                     /* NULL: any */
     const mirai_resource *resources;     /* amounts more than 0 and checked for their range */
     size_t resource_count;
+    bool lendable;                       /* it is small enough, and needs nothing but itself, to be lent */
 } mirai__sched_request;
 
 /* A distinct requirement; exists while tasks have it that are not resolved, or a daemon holds its resources. */
@@ -155,6 +172,12 @@ typedef struct mirai__sched_daemon {
     uint64_t applied;           /* sequence up to which it has nothing more to run */
     uint64_t joined;            /* last sequence when it became ready; UINT64_MAX while starting */
     uint64_t round;             /* internal: of start failures, when it was added */
+    mirai__list lent;           /* tasks, in order */
+    mirai__list roomy;          /* in sched->roomy while it may be lent another */
+    mirai__list laden;          /* in sched->laden while something is lent to it that may be worth recalling */
+    int32_t lent_count;
+    uint8_t slot, next_slot;    /* of the present attempt, and of the next: they are numbered in the order given */
+    bool borrows;               /* the owner's, before it is ready: tasks may be lent to it */
     bool tried;                 /* it has been given a task, or a setup that was not done yet */
     bool parting;               /* it said that it leaves, or was retired: no loss */
 } mirai__sched_daemon;
@@ -193,6 +216,9 @@ typedef struct mirai__sched {
     mirai__sched_shape plain; /* asks for nothing */
     mirai__list shapes, waiting; /* all but plain; those with queued tasks, plain among them */
     mirai__list resolved, daemons, pending, setups, reports; /* reports: setups to be reported */
+    mirai__list roomy, laden; /* daemons that may be lent more; that have something to recall */
+    int64_t lent;         /* tasks now; they are among the awaiting */
+    int32_t ahead;        /* how many may be lent to each daemon */
     mirai__heap timeouts; /* of tasks that have one */
     mirai__heap timers;   /* of all daemons, so that setting one needs no room */
     uint64_t last_attempt, last_sequence, last_queued;
@@ -256,6 +282,15 @@ void mirai__sched_daemon_gone(mirai__sched *sched, mirai__sched_daemon *daemon, 
 bool mirai__sched_result(mirai__sched *sched, mirai__sched_daemon *daemon, uint64_t attempt, mirai_outcome outcome,
                          int64_t now, mirai__sched_task **task, mirai__sched_setup **setup);
 
+/* How many tasks may be lent to each daemon from now on, at most MIRAI__AHEAD_MAX. At first none. */
+void mirai__sched_set_ahead(mirai__sched *sched, int32_t ahead);
+/* The owner has revoked a lent task: it is queued again, at its place. Ignored for others. */
+void mirai__sched_recalled(mirai__sched *sched, mirai__sched_task *task);
+/* The last of those that are lent to the daemon; before another. NULL: none. */
+mirai__sched_task *mirai__sched_last_lent(const mirai__sched_daemon *daemon);
+mirai__sched_task *mirai__sched_lent_before(const mirai__sched_daemon *daemon, const mirai__sched_task *task);
+bool mirai__sched_is_lent(const mirai__sched_task *task);
+
 /* Add a setup, zeroed but for `remembered`. It is done when every daemon that is ready now has run it, left or died,
  * and at least one has run it (where the pool keeps any or one is coming; else it is done as it is). One that is not
  * remembered runs only on daemons that are ready now; when none of them is left to run it and none has, it fails.
@@ -298,6 +333,9 @@ typedef struct mirai__sched_command {
         MIRAI__COMMAND_NONE,
         MIRAI__COMMAND_RESOLVE,      /* task: outcome is set; it is out of the machine now */
         MIRAI__COMMAND_RUN,          /* daemon, and task or setup; attempt, and devices assigned to it */
+        MIRAI__COMMAND_LEND,         /* daemon, task, attempt: send it ahead */
+        MIRAI__COMMAND_RECALL,       /* daemon, count: revoke so many of those lent to it that it has not begun, the last
+                                        ones first, and give them back */
         MIRAI__COMMAND_INTERRUPT,    /* daemon, attempt: tell it to stop the attempt */
         MIRAI__COMMAND_KILL,         /* daemon: kill it (start deadline or grace period over); _gone must follow */
         MIRAI__COMMAND_RETIRE,       /* daemon, without an attempt: ask it to end; _gone must follow */
@@ -311,6 +349,8 @@ typedef struct mirai__sched_command {
     uint64_t attempt;
     uint64_t devices; /* bit mask of gpus */
     int32_t group;
+    int32_t count;
+    uint8_t slot; /* of RUN and LEND: it may be used again when neither the daemon's attempt nor what is lent has it */
 } mirai__sched_command;
 
 void mirai__sched_next(mirai__sched *sched, mirai__sched_command *out);

@@ -53,6 +53,9 @@ mirai_status mirai__sched_daemon_added(mirai__sched *sched, mirai__sched_daemon 
     daemon->round = sched->groups[group].round;
     mirai__list_init(&daemon->node);
     mirai__list_init(&daemon->pending);
+    mirai__list_init(&daemon->lent);
+    mirai__list_init(&daemon->roomy);
+    mirai__list_init(&daemon->laden);
     mirai__list_append(&sched->daemons, &daemon->all);
     MIRAI__TALLY(sched, group, starting, 1);
     if (sched->groups[group].spawning > 0) MIRAI__TALLY(sched, group, spawning, -1);
@@ -96,10 +99,12 @@ void mirai__sched_give(mirai__sched *sched, mirai__sched_daemon *daemon, mirai__
     daemon->attempt = ++sched->last_attempt;
     daemon->task = task;
     daemon->setup = setup;
+    daemon->slot = daemon->next_slot++;
     if (task != NULL || !setup->reported) daemon->tried = true;
+    mirai__sched_judge_room(sched, daemon);
 }
 
-static void order(mirai__sched *sched, mirai__sched_daemon *daemon, uint32_t command)
+void mirai__sched_order(mirai__sched *sched, mirai__sched_daemon *daemon, uint32_t command)
 {
     daemon->commands |= command;
     mirai__list_remove(&daemon->pending);
@@ -110,7 +115,9 @@ void mirai__sched_stop(mirai__sched *sched, mirai__sched_daemon *daemon, int64_t
 {
     daemon->task = NULL;
     daemon->setup = NULL;
-    order(sched, daemon, MIRAI__COMMANDS_INTERRUPT);
+    mirai__sched_order(sched, daemon, MIRAI__COMMANDS_INTERRUPT);
+    mirai__sched_recall(sched, daemon);
+    mirai__sched_judge_room(sched, daemon);
     mirai__sched_timer_set(sched, daemon, deadline);
 }
 
@@ -123,6 +130,7 @@ static void let_go(mirai__sched *sched, mirai__sched_daemon *daemon)
     daemon->setup = NULL;
     daemon->commands &= ~(uint32_t)MIRAI__COMMANDS_INTERRUPT;
     if (daemon->commands == 0) mirai__list_remove(&daemon->pending);
+    mirai__list_remove(&daemon->roomy);
     mirai__sched_timer_set(sched, daemon, MIRAI__NEVER);
 }
 
@@ -160,7 +168,8 @@ bool mirai__sched_result(mirai__sched *sched, mirai__sched_daemon *daemon, uint6
     }
     if (*task) mirai__sched_resolve(sched, *task, outcome);
     if (*setup) mirai__sched_setup_ran(sched, daemon, *setup, outcome, now);
-    if (daemon->state == MIRAI__DAEMON_BUSY) rest(sched, daemon, now);
+    bool more = mirai__sched_promote(sched, daemon);
+    if (!more && daemon->state == MIRAI__DAEMON_BUSY) rest(sched, daemon, now);
     mirai__sched_conclude(sched, now);
     return true;
 }
@@ -179,6 +188,8 @@ void mirai__sched_end(mirai__sched *sched, mirai__sched_daemon *daemon, int64_t 
     daemon->state = MIRAI__DAEMON_ENDING;
     mirai__list_remove(&daemon->node);
     if (daemon->commands == 0) mirai__list_remove(&daemon->pending);
+    mirai__list_remove(&daemon->roomy);
+    mirai__sched_recall(sched, daemon);
     mirai__sched_setup_skip(sched, daemon);
     bool failed = !daemon->tried && !daemon->parting && mirai__sched_is_short(group);
     if (failed) mirai__sched_start_failed(group, daemon->round, now);
@@ -192,7 +203,7 @@ void mirai__sched_retire(mirai__sched *sched, mirai__sched_daemon *daemon, int64
     bool excess = daemon->pins == 0 && mirai__sched_has_excess(&sched->groups[daemon->group]);
     if (!spent && !excess) return;
     daemon->parting = true;
-    order(sched, daemon, MIRAI__COMMANDS_RETIRE);
+    mirai__sched_order(sched, daemon, MIRAI__COMMANDS_RETIRE);
     mirai__sched_timer_set(sched, daemon, MIRAI__NEVER);
     mirai__sched_end(sched, daemon, now);
     sched->census_due = true;
@@ -267,10 +278,15 @@ void mirai__sched_daemon_gone(mirai__sched *sched, mirai__sched_daemon *daemon, 
     let_go(sched, daemon);
     mirai__heap_remove(&sched->timers, &daemon->timer);
     mirai__list_remove(&daemon->all);
-    mirai__list_remove(&daemon->pending);
-    daemon->commands = 0;
     sched->now = now;
     if (task) lose(sched, daemon, task, begun);
+    while (mirai__sched_promote(sched, daemon)) { /* claimed, out of turn: it broke the rules */
+        task = daemon->task;
+        let_go(sched, daemon);
+        lose(sched, daemon, task, true);
+    }
+    mirai__list_remove(&daemon->pending);
+    daemon->commands = 0;
     daemon->state = 0;
     if (sched->config.ephemeral && !daemon->tried && !daemon->parting) mirai__sched_unstarted(sched);
     if (setup) mirai__sched_setup_died(sched, daemon, setup, begun, now);

@@ -152,6 +152,7 @@ void mirai__sched_resize(mirai__sched *sched, int32_t number, int64_t daemons, i
     if (group->dormant > room) MIRAI__TALLY(sched, number, dormant, room - group->dormant);
     retire_some(sched, number, MIRAI__DAEMON_STARTING, now);
     retire_some(sched, number, MIRAI__DAEMON_IDLE, now);
+    if (mirai__sched_has_excess(group)) mirai__sched_recall_all(sched);
     mirai__sched_census(sched, now);
 }
 

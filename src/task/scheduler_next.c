@@ -34,6 +34,7 @@ static void run(mirai__sched *sched, mirai__sched_command *out, mirai__sched_dae
     out->task = task;
     out->setup = setup;
     out->attempt = daemon->attempt;
+    out->slot = daemon->slot;
     out->devices = daemon->devices;
 }
 
@@ -50,6 +51,14 @@ static bool next_pending(mirai__sched *sched, mirai__sched_command *out)
     mirai__list *node;
     while ((node = mirai__list_pop(&sched->pending))) {
         mirai__sched_daemon *daemon = mirai__list_entry(node, mirai__sched_daemon, pending);
+        if (daemon->commands & MIRAI__COMMANDS_RECALL) {
+            daemon->commands &= ~(uint32_t)MIRAI__COMMANDS_RECALL;
+            if (daemon->commands != 0) mirai__list_prepend(&sched->pending, &daemon->pending);
+            out->kind = MIRAI__COMMAND_RECALL;
+            out->daemon = daemon;
+            out->count = daemon->lent_count;
+            return true;
+        }
         if (daemon->commands) {
             say_kind(out, daemon->commands);
             out->daemon = daemon;
@@ -138,5 +147,6 @@ void mirai__sched_next(mirai__sched *sched, mirai__sched_command *out)
     *out = (mirai__sched_command){.kind = MIRAI__COMMAND_NONE};
     if (sched->config.ephemeral) mirai__sched_follow(sched);
     (void)(next_resolved(sched, out) || next_report(sched, out) || next_pending(sched, out) ||
-           next_run(sched, out) || next_spawn(sched, out));
+           next_run(sched, out) || mirai__sched_next_steal(sched, out) || mirai__sched_next_lend(sched, out) ||
+           next_spawn(sched, out));
 }

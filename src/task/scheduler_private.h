@@ -2,7 +2,7 @@
  * scheduler_private: what the parts of the scheduler ask of each other. scheduler.c owns tasks,
  * scheduler_next.c the commands, scheduler_shape.c requirements: queues, resources and who may take
  * what; scheduler_group.c how many daemons there are to be; scheduler_daemon.c their life and their
- * attempts, scheduler_setup.c setups, scheduler_timer.c deadlines and grace periods.
+ * attempts, scheduler_lend.c what is sent ahead to them, scheduler_setup.c setups, scheduler_timer.c deadlines and grace periods.
  */
 #ifndef MIRAI__SCHEDULER_PRIVATE_H
 #define MIRAI__SCHEDULER_PRIVATE_H
@@ -10,7 +10,7 @@
 #include "scheduler.h"
 
 /* Bits of mirai__sched_daemon.commands. */
-enum { MIRAI__COMMANDS_INTERRUPT = 1, MIRAI__COMMANDS_KILL = 2, MIRAI__COMMANDS_RETIRE = 4 };
+enum { MIRAI__COMMANDS_INTERRUPT = 1, MIRAI__COMMANDS_KILL = 2, MIRAI__COMMANDS_RETIRE = 4, MIRAI__COMMANDS_RECALL = 8 };
 
 /* A grace period that begins with the next advance: for events that do not know the time. */
 #define MIRAI__GRACE_NOT_BEGUN INT64_MIN
@@ -43,8 +43,8 @@ mirai_status mirai__sched_shape_enter(mirai__sched *sched, const mirai__sched_re
 void mirai__sched_shape_leave(mirai__sched *sched, mirai__sched_task *task);
 /* One of its holders does not need it any more. */
 void mirai__sched_shape_let_go(mirai__sched *sched, mirai__sched_shape *shape);
-/* Into the queue, at its place, and out of it. */
-void mirai__sched_shape_queue(mirai__sched *sched, mirai__sched_task *task);
+/* Into the queue, at its place, and out of it. `again`: it was there before, and is among the first. */
+void mirai__sched_shape_queue(mirai__sched *sched, mirai__sched_task *task, bool again);
 void mirai__sched_shape_unqueue(mirai__sched_task *task);
 /* First of its queue, which is not empty. */
 mirai__sched_task *mirai__sched_shape_first(const mirai__sched_shape *shape);
@@ -89,6 +89,25 @@ void mirai__sched_retire(mirai__sched *sched, mirai__sched_daemon *daemon, int64
 void mirai__sched_census(mirai__sched *sched, int64_t now);
 /* The tail of every other event in which a task may resolve or a daemon come to rest. */
 void mirai__sched_conclude(mirai__sched *sched, int64_t now);
+
+/* Have a command given of the daemon: bits. */
+void mirai__sched_order(mirai__sched *sched, mirai__sched_daemon *daemon, uint32_t command);
+
+/* ---- scheduler_lend.c ---- */
+
+/* Lend the next task, if there is one to lend and one to take it. */
+bool mirai__sched_next_lend(mirai__sched *sched, mirai__sched_command *out);
+/* A daemon has nothing to do: recall from another. */
+bool mirai__sched_next_steal(mirai__sched *sched, mirai__sched_command *out);
+/* What is lent to it is to come back, if there is any; to all. */
+void mirai__sched_recall(mirai__sched *sched, mirai__sched_daemon *daemon);
+void mirai__sched_recall_all(mirai__sched *sched);
+/* The first of those lent is its present attempt from now on. False: there is none. */
+bool mirai__sched_promote(mirai__sched *sched, mirai__sched_daemon *daemon);
+/* It is lent no more. */
+void mirai__sched_unlend(mirai__sched *sched, mirai__sched_task *task);
+/* Whether it may be lent more now; its attempt or what is lent has changed. */
+void mirai__sched_judge_room(mirai__sched *sched, mirai__sched_daemon *daemon);
 
 /* ---- scheduler_ephemeral.c ---- */
 

@@ -90,6 +90,7 @@ mirai_status mirai__sched_setup_add(mirai__sched *sched, mirai__sched_setup *set
             mirai__list_append(&sched->pending, &daemon->pending);
         }
     }
+    mirai__sched_recall_all(sched);
     judge(sched, setup, now);
     return MIRAI_OK;
 }

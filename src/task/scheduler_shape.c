@@ -293,7 +293,7 @@ mirai__sched_task *mirai__sched_shape_first(const mirai__sched_shape *shape)
     return mirai__list_entry(ranked, mirai__sched_task, place);
 }
 
-void mirai__sched_shape_queue(mirai__sched *sched, mirai__sched_task *task)
+void mirai__sched_shape_queue(mirai__sched *sched, mirai__sched_task *task, bool again)
 {
     mirai__sched_shape *shape = task->shape;
     if (shape->queued++ == 0) mirai__list_append(&sched->waiting, &shape->waiting);
@@ -302,8 +302,8 @@ void mirai__sched_shape_queue(mirai__sched *sched, mirai__sched_task *task)
         return;
     }
     mirai__list *before = shape->queue.next;
-    if (task->attempts == 0) before = &shape->queue;
-    /* One that is tried again goes before all that it once went before: others like it, at most. */
+    if (!again) before = &shape->queue;
+    /* It goes before all that it once went before: others like it, at most. */
     while (before != &shape->queue &&
            mirai__list_entry(before, mirai__sched_task, node)->place.key < task->place.key)
         before = before->next;
