@@ -123,13 +123,38 @@ static void tick(mirai_daemon *daemon, bool on)
     daemon->ticking = on && set;
 }
 
+void mirai__control_next(mirai_daemon *daemon)
+{
+    mirai__list *node = mirai__list_pop(&daemon->ahead);
+    daemon->present = node != NULL ? mirai__list_entry(node, mirai_job, node) : NULL;
+    daemon->taken = false;
+    if (node != NULL) daemon->ahead_count--;
+}
+
+void mirai__control_drop(mirai_daemon *daemon, mirai__list *into)
+{
+    while (daemon->present != NULL && !daemon->taken) {
+        mirai__list_append(into, &daemon->present->node);
+        mirai__control_next(daemon);
+    }
+    for (mirai__list *node; (node = mirai__list_pop(&daemon->ahead)) != NULL;) mirai__list_append(into, node);
+    daemon->ahead_count = 0;
+}
+
+/* A second job, where the host may send some ahead; no more of them than it can tell apart. */
+static bool may_wait(const mirai_daemon *daemon)
+{
+    return daemon->claims != NULL && daemon->ahead_count < MIRAI__CLAIMS;
+}
+
 /* Under the lock. */
 static mirai_status accept_job(mirai_daemon *daemon, mirai__frame *frame)
 {
+    uint8_t slot = daemon->next_slot++; /* the host has counted it, whatever becomes of it */
     if (daemon->exit_code != 0) return MIRAI_OK; /* it has crossed our LEAVE */
     if (daemon->closing)
         return mirai__fail(MIRAI_E_PROTOCOL, "the host sent a job after it had closed the daemon");
-    if (daemon->present != NULL)
+    if (daemon->present != NULL && !may_wait(daemon))
         return mirai__fail(MIRAI_E_PROTOCOL,
                            "the host sent a job (attempt %llu) while another (attempt %llu) was "
                            "present",
@@ -137,16 +162,32 @@ static mirai_status accept_job(mirai_daemon *daemon, mirai__frame *frame)
                            (unsigned long long)daemon->present->attempt);
     if (frame->segment == NULL || frame->task == 0 || frame->attempt == 0)
         return mirai__fail(MIRAI_E_PROTOCOL, "the host sent a job without a body or a number");
-    daemon->present = mirai__job_new(daemon, &daemon->lock, frame);
-    if (daemon->present == NULL) return MIRAI_E_NOMEM;
-    daemon->present->environ = daemon->environ;
+    mirai_job *job = mirai__job_new(daemon, &daemon->lock, frame);
+    if (job == NULL) return MIRAI_E_NOMEM;
+    job->slot = slot;
+    job->environ = daemon->environ;
     daemon->environ = NULL;
-    daemon->present->resolver = &daemon->shares.resolver;
-    daemon->present->slabs = daemon->lending.slabs;
-    daemon->taken = false;
+    job->resolver = &daemon->shares.resolver;
+    job->slabs = daemon->lending.slabs;
+    mirai__list_append(&daemon->ahead, &job->node);
+    daemon->ahead_count++;
+    if (daemon->present == NULL) mirai__control_next(daemon);
     daemon->begun++;
     if (!daemon->ticking && mirai__link_dozes(daemon->link)) tick(daemon, true);
     return MIRAI_OK;
+}
+
+/* One that comes too late names no job that is there. */
+static void cancel_job(mirai_daemon *daemon, uint64_t attempt)
+{
+    if (daemon->present == NULL || daemon->present->attempt == attempt) {
+        if (daemon->present != NULL) mirai__job_cancel(daemon->present);
+        return;
+    }
+    for (mirai__list *at = daemon->ahead.next; at != &daemon->ahead; at = at->next) {
+        mirai_job *job = mirai__list_entry(at, mirai_job, node);
+        if (job->attempt == attempt) mirai__job_cancel(job);
+    }
 }
 
 static mirai_status handle_locked(mirai_daemon *daemon, mirai__frame *frame)
@@ -163,10 +204,7 @@ static mirai_status handle_locked(mirai_daemon *daemon, mirai__frame *frame)
         daemon->welcomed = true;
         return MIRAI_OK;
     case MIRAI__FRAME_JOB: return accept_job(daemon, frame);
-    case MIRAI__FRAME_CANCEL: /* one that comes too late names no job that is present */
-        if (daemon->present != NULL && daemon->present->attempt == frame->attempt)
-            mirai__job_cancel(daemon->present);
-        return MIRAI_OK;
+    case MIRAI__FRAME_CANCEL: cancel_job(daemon, frame->attempt); return MIRAI_OK;
     case MIRAI__FRAME_CLOSE: daemon->closing = true; return MIRAI_OK;
     case MIRAI__FRAME_ENVIRON:
         mirai__segment_release(daemon->environ);
@@ -379,6 +417,7 @@ mirai_status mirai__control_start(mirai_daemon *daemon, mirai__channel *channel)
     mirai__link *link = mirai__link_new(channel, &mirai__limits_local);
     status = link == NULL ? MIRAI_E_NOMEM : MIRAI_OK;
     daemon->link = link;
+    daemon->claims = status == MIRAI_OK ? mirai__link_claims(link) : NULL;
     if (status == MIRAI_OK) status = mirai__lending_begin(&daemon->lending, link);
     if (status == MIRAI_OK) mirai__link_attend(link);
     if (status == MIRAI_OK)
@@ -387,6 +426,7 @@ mirai_status mirai__control_start(mirai_daemon *daemon, mirai__channel *channel)
     mirai__link_free(link);
     mirai__lending_end(&daemon->lending);
     daemon->link = NULL;
+    daemon->claims = NULL;
     close_fds(daemon);
     return status;
 }
@@ -404,5 +444,6 @@ void mirai__control_stop(mirai_daemon *daemon)
     mirai__link_free(daemon->link);
     mirai__lending_end(&daemon->lending);
     daemon->link = NULL;
+    daemon->claims = NULL;
     close_fds(daemon);
 }

@@ -51,6 +51,7 @@ mirai_status mirai__daemon_new(mirai_daemon **out)
     (void)pthread_mutex_init(&daemon->receiving, NULL);
     (void)pthread_mutex_init(&daemon->sending, NULL);
     mirai__shares_init(&daemon->shares);
+    mirai__list_init(&daemon->ahead);
     daemon->session = session;
     daemon->started = daemon->idle_since = mirai__now_ms();
     mirai_status status = session.socket >= 0 ? attach(daemon) : MIRAI_OK;
@@ -147,6 +148,10 @@ void mirai_daemon_close(mirai_daemon *daemon)
     (void)pthread_mutex_unlock(&daemon->lock);
     if (unasked) (void)mirai__control_send(daemon, &leave);
     mirai__control_stop(daemon);
+    mirai__list waiting;
+    mirai__list_init(&waiting);
+    mirai__control_drop(daemon, &waiting);
+    mirai__job_free_all(&waiting);
     mirai__job_free(daemon->present);
     mirai__segment_release(daemon->environ);
     mirai__states_fini(&daemon->states);
@@ -161,6 +166,20 @@ void mirai_daemon_close(mirai_daemon *daemon)
 
 /* ---- jobs ---- */
 
+/* Lock held, and dropped where there is something to pass over: make the present job the first that is still ours. False:
+ * there is none. */
+static bool claim(mirai_daemon *daemon)
+{
+    mirai_job *job;
+    while ((job = daemon->present) != NULL && !mirai__claims_take(daemon->claims, job->slot, job->attempt)) {
+        mirai__control_next(daemon);
+        (void)pthread_mutex_unlock(&daemon->lock);
+        mirai__job_free(job);
+        (void)pthread_mutex_lock(&daemon->lock);
+    }
+    return job != NULL;
+}
+
 /* Lock held: the next job that no one has taken; E_AGAIN when there is none. */
 static mirai_status take_now(mirai_daemon *daemon, int64_t now, mirai_job **out)
 {
@@ -168,7 +187,7 @@ static mirai_status take_now(mirai_daemon *daemon, int64_t now, mirai_job **out)
     if (daemon->taken) return mirai__fail(MIRAI_E_STATE, "the job before was not replied to");
     if (mirai__departure_over(daemon, now))
         return mirai__fail(MIRAI_E_CLOSED, "this daemon leaves: it was idle, old or done");
-    if (daemon->present != NULL) {
+    if (claim(daemon)) {
         daemon->taken = true;
         *out = daemon->present;
         return MIRAI_OK;
@@ -252,8 +271,7 @@ static mirai_status finish(mirai_daemon *daemon, mirai_job *job, mirai_value *re
     if (__fpending(stdout) > 0) (void)fflush(stdout); /* what the task has written is told before its result */
     if (__fpending(stderr) > 0) (void)fflush(stderr);
     (void)pthread_mutex_lock(&daemon->lock);
-    daemon->present = NULL;
-    daemon->taken = false;
+    mirai__control_next(daemon);
     (void)pthread_mutex_unlock(&daemon->lock);
     if (status == MIRAI_OK) status = mirai__control_send(daemon, &frame);
     if (status != MIRAI_OK) mirai__control_fault(daemon, status);

@@ -28,6 +28,7 @@ struct mirai_daemon {
     mirai__shares shares;   /* has its own lock */
     mirai__link *link;      /* receiving: under `receiving`; sending: under `sending` */
     mirai__lending lending; /* constant while the control thread lives */
+    mirai__claims *claims;  /* where jobs are claimed before they are begun; NULL: there is never more than one. Constant likewise */
     pthread_t control;
     int wake_fd;             /* readable: the control thread is to end */
     int host_fd;             /* readable: the host is dead; -1: not known to be a parent of ours */
@@ -44,7 +45,10 @@ struct mirai_daemon {
 
     pthread_mutex_t lock; /* guards what follows, and on_cancel of the present job */
     pthread_cond_t changed;
-    mirai_job *present;  /* from its frame until its end */
+    mirai_job *present;  /* from its frame until its end, or from the end of the one before */
+    mirai__list ahead;   /* mirai_job: those that wait behind it, in order */
+    uint32_t ahead_count;
+    uint8_t next_slot;   /* of the next JOB frame */
     bool taken;          /* the main thread has it */
     bool dozes;          /* the main thread sleeps, or is about to, in mirai__link_doze() */
     uint64_t news;       /* how often something below or above has changed that it may wait for */
@@ -81,6 +85,10 @@ void mirai__idle_tell(mirai_daemon *daemon);
 mirai_status mirai__control_receive(mirai_daemon *daemon, bool *any);
 /* Main thread, under no lock: receiving gave this. Does not return when the host is gone, unless we are leaving. */
 void mirai__control_lost(mirai_daemon *daemon, mirai_status status);
+/* Lock held: the present job is out of the way; the next that waits is the present one. */
+void mirai__control_next(mirai_daemon *daemon);
+/* Lock held: put all jobs that nobody has taken into an empty list, to be freed. */
+void mirai__control_drop(mirai_daemon *daemon, mirai__list *into);
 /* Make the loop end with this status and the calling thread's detail text; the first one counts. */
 void mirai__control_fault(mirai_daemon *daemon, mirai_status status);
 

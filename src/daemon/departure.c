@@ -45,12 +45,13 @@ void mirai__departure_look(mirai_daemon *daemon, int64_t now, int64_t *next)
     bool possible = daemon->welcomed && !daemon->closing && !daemon->taken && daemon->status == MIRAI_OK;
     int32_t code = possible ? due(daemon, now, next) : 0;
     if (code == 0) return;
-    mirai_job *dropped = daemon->present;
-    daemon->present = NULL;
+    mirai__list dropped;
+    mirai__list_init(&dropped);
+    mirai__control_drop(daemon, &dropped);
     daemon->exit_code = code;
     daemon->leave_by = *next = mirai__deadline(ANSWER_MS);
     (void)pthread_mutex_unlock(&daemon->lock);
-    mirai__job_free(dropped);
+    mirai__job_free_all(&dropped);
     const mirai__frame leave = {.kind = MIRAI__FRAME_LEAVE, .aux = code};
     (void)mirai__control_send(daemon, &leave); /* a host that is gone ends us anyway */
     (void)pthread_mutex_lock(&daemon->lock);

@@ -43,6 +43,12 @@ void mirai__job_free(mirai_job *job)
     mirai__free(job);
 }
 
+void mirai__job_free_all(mirai__list *jobs)
+{
+    for (mirai__list *node; (node = mirai__list_pop(jobs)) != NULL;)
+        mirai__job_free(mirai__list_entry(node, mirai_job, node));
+}
+
 void mirai__job_let_go(mirai_job *job)
 {
     if (!job->is_large) return;

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "frame.h"
+#include "list.h"
 #include "message.h"
 #include "registry.h"
 #include "report.h"
@@ -23,6 +24,8 @@ struct mirai_job {
     mirai_daemon *daemon;  /* borrowed; NULL in tests, and here (here.h) */
     mirai__hooks *hooks;   /* borrowed; NULL: those of the process */
     pthread_mutex_t *lock; /* borrowed */
+    mirai__list node;        /* while it waits behind others */
+    uint8_t slot;            /* its place among all that were sent (claims.h) */
     uint64_t task, attempt, incarnation;
     int32_t number;          /* which attempt at the task; 0: a setup */
     mirai__segment *segment; /* owned until decoded */
@@ -51,6 +54,7 @@ struct mirai_job {
 mirai_job *mirai__job_new(mirai_daemon *daemon, pthread_mutex_t *lock, mirai__frame *frame);
 void mirai__job_free(
     mirai_job *job); /* NULL is allowed; under no lock, since values are released */
+void mirai__job_free_all(mirai__list *jobs); /* by their nodes; under no lock */
 /* Decode function and args. MIRAI_OK; E_DECODE, E_LIMIT, E_HOOK, E_NOMEM. Hooks run. */
 mirai_status mirai__job_decode(mirai_job *job);
 /* Its arguments are not needed any more: the host is to get large ones back before it gets the result. */

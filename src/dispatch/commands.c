@@ -4,7 +4,7 @@
  */
 #include "engine.h"
 
-#include "events.h"
+#include "ahead.h"
 #include "everywhere.h"
 #include "handle.h"
 #include "output.h"
@@ -37,18 +37,16 @@ static void run(mirai_pool *pool, const mirai__sched_command *command)
         job.aux = task->sched.attempts;
         job.segment = task->request;
         needs = &mirai__task_extra(task)->needs;
-        task->ran_on = remote->id;
-        task->ran_pid = (int32_t)remote->process.pid;
-        mirai__events_task(pool, MIRAI_EVENT_TASK_RUNNING, task);
+        mirai__remote_begin(pool, remote, task);
     } else {
         const mirai__everywhere *everywhere = mirai__everywhere_of(command->setup);
         job.task = everywhere->id;
         job.segment = everywhere->request;
         needs = &everywhere->needs;
     }
-    remote->task_id = command->task != NULL ? job.task : 0;
     remote->job_end = UINT64_MAX; /* should what goes before it fail */
     if (command->devices != 0 && !name_devices(pool, remote, command->devices)) return;
+    mirai__ahead_offer(remote, command->slot, command->attempt);
     if (mirai__share_supply(pool, remote, needs)) mirai__remote_run(pool, remote, &job);
 }
 
@@ -70,6 +68,10 @@ void mirai__engine_commands(mirai_pool *pool)
         switch (command.kind) {
         case MIRAI__COMMAND_RESOLVE: mirai__task_resolved(pool, mirai__task_of(command.task)); break;
         case MIRAI__COMMAND_RUN: run(pool, &command); break;
+        case MIRAI__COMMAND_LEND: mirai__ahead_lend(pool, &command); break;
+        case MIRAI__COMMAND_RECALL:
+            mirai__ahead_recall(pool, mirai__remote_of(command.daemon), command.count);
+            break;
         case MIRAI__COMMAND_INTERRUPT:
             mirai__remote_interrupt(pool, mirai__remote_of(command.daemon), command.attempt);
             break;

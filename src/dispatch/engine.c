@@ -12,6 +12,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "ahead.h"
 #include "alloc.h"
 #include "clock.h"
 #include "daemon_options.h"
@@ -27,7 +28,8 @@
 #include "share.h"
 
 /* What an event carries: whose source it is, in the low bits the kind. */
-enum { SOURCE_BITS = 3, EVENTS_PER_TURN = 64, VIGILS = 64 /* between two looks at the other sources */ };
+enum { SOURCE_BITS = 3, EVENTS_PER_TURN = 64, VIGILS = 64 /* between two looks at the other sources */,
+       LONG_TIME_NS = 100000 /* what a task is thought to take until some have been seen */ };
 
 static _Atomic uint64_t last_pool_id;
 
@@ -147,6 +149,7 @@ void mirai__engine_turn(mirai_pool *pool, struct mirai__waiter *self, int64_t de
     mirai__stranger_expire(pool, now);
     mirai__remote_expire(pool, now);
     mirai__heartbeat_beat(pool, now);
+    if (mirai__sched_deadline(&pool->sched) <= now) mirai__ahead_settle_all(pool);
     mirai__sched_advance(&pool->sched, now);
     mirai__engine_commands(pool);
     while (pool->spawns_owed > 0) mirai__remote_spawn(pool);
@@ -278,6 +281,7 @@ mirai_status mirai__engine_new(const char *name, const mirai_pool_options *optio
     pool->beat_at = MIRAI__NEVER;
     pool->sleep_until = MIRAI__NEVER; /* as the service thread sees a pool that it was just given */
     mirai__vigil_init(&pool->vigil);
+    pool->pace_ns = LONG_TIME_NS;
     mirai__seeds_init(&pool->seeds, options);
     pool->sync = options->sync != 0;
     mirai__map_init(&pool->remotes);

@@ -65,6 +65,8 @@ struct mirai_pool {
     int wake;  /* eventfd among them: kicks the thread that sleeps in epoll */
     int64_t sleep_until; /* deadline of that thread: a nearer one needs a kick. MIRAI__AWAKE: none does */
     mirai__vigil vigil;
+    int64_t pace_ns;     /* how long a task takes, about (ahead.c) */
+    uint64_t handed;     /* jobs that were handed to daemons that had none */
     mirai__station station; /* with the service thread (service.h) */
     int64_t spawns_owed; /* SPAWN commands that a turn has still to carry out, of all groups */
     int64_t spawning;    /* processes being started by some thread, with the lock dropped */

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "ahead.h"
 #include "alloc.h"
 #include "borrower.h"
 #include "clock.h"
@@ -176,6 +177,7 @@ int32_t mirai__task_cancel(mirai_task *task)
 {
     mirai_pool *pool = task->pool;
     (void)pthread_mutex_lock(&pool->lock);
+    mirai__ahead_settle(pool, task);
     int32_t what = mirai__sched_cancel(&pool->sched, &task->sched, mirai__now_ms());
     mirai__engine_commands(pool);
     mirai__driver_notify(pool); /* it may have been the last that a closing thread waits for */

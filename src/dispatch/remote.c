@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ahead.h"
 #include "clock.h"
 #include "events.h"
 #include "everywhere.h"
@@ -62,10 +63,20 @@ void mirai__remote_send(mirai_pool *pool, mirai__remote *remote, const mirai__fr
         mirai__remote_cut_off(pool, remote, "its connection broke");
 }
 
+void mirai__remote_begin(mirai_pool *pool, mirai__remote *remote, mirai_task *task)
+{
+    remote->task_id = task->id;
+    remote->job_since = pool->sched.now; /* of the event that brought it out */
+    task->ran_on = remote->id;
+    task->ran_pid = (int32_t)remote->process.pid;
+    mirai__events_task(pool, MIRAI_EVENT_TASK_RUNNING, task);
+}
+
 void mirai__remote_run(mirai_pool *pool, mirai__remote *remote, const mirai__frame *job)
 {
-    remote->job_since = pool->sched.now; /* of the event that brought it out */
+    remote->job_since = pool->sched.now;
     mirai__remote_send(pool, remote, job);
+    mirai__ahead_handed(pool, remote);
     mirai__heartbeat_busy(pool, remote);
 }
 
@@ -108,6 +119,7 @@ bool mirai__remote_welcome(mirai_pool *pool, mirai__remote *remote, const mirai_
     }
     mirai__link_limit(remote->link, &mirai__limits_local);
     remote->ready = true;
+    remote->sched.borrows = mirai__ahead_is_possible(pool, remote);
     const mirai_daemon_options *options = remote->options;
     const mirai__settings settings = {.idle_ms = options->idle_ms,
                                       .wall_ms = options->wall_ms,
@@ -144,6 +156,10 @@ static const char *on_result(mirai_pool *pool, mirai__remote *remote, mirai__fra
     remote->jobs++;
     remote->task_id = 0;
     remote->untold = 0;
+    if (remote->sched.task != NULL) { /* what had been sent ahead */
+        mirai__remote_begin(pool, remote, mirai__task_of(remote->sched.task));
+        mirai__heartbeat_busy(pool, remote);
+    }
     if (task != NULL) {
         mirai__task_of(task)->result = frame->segment;
         frame->segment = NULL;
@@ -239,7 +255,9 @@ const char *mirai__remote_receive(mirai_pool *pool, mirai__remote *remote)
 void mirai__remote_on_link(mirai_pool *pool, mirai__remote *remote)
 {
     if (remote->link == NULL) return;
+    uint64_t jobs = remote->jobs;
     const char *fault = mirai__remote_receive(pool, remote);
+    mirai__ahead_learn(pool, remote, remote->jobs - jobs);
     if (fault == NULL) {
         tell_taken(pool, remote);
         mirai_status status = mirai__link_flush(remote->link);

@@ -48,7 +48,8 @@ typedef struct mirai__remote {
     int32_t untold;    /* partial results of the present attempt for which TAKEN is still to be sent */
     uint64_t jobs;     /* results received */
     int64_t started;   /* now_ms */
-    int64_t job_since; /* now_ms when the last JOB was handed to it */
+    int64_t job_since; /* now_ms when it was handed its attempt, or had done with the one before */
+    int64_t timed_at;  /* now_ns when its pace began to be measured; 0: it is not (ahead.c) */
     uint64_t task_id;  /* of the attempt at hand; 0: none or a setup */
     mirai__list lingering; /* in pool->lingering: dead, but bytes of it may still be on their way; or its
                               connection broke, and it gets a moment to die of what broke it */
@@ -70,6 +71,9 @@ mirai__remote *mirai__remote_of(mirai__sched_daemon *daemon);
 
 /* Send it a frame; harmless when its link has ended. */
 void mirai__remote_send(mirai_pool *pool, mirai__remote *remote, const mirai__frame *frame);
+
+/* The task is its present attempt from now on. */
+void mirai__remote_begin(mirai_pool *pool, mirai__remote *remote, struct mirai_task *task);
 
 /* Commands of the scheduler. */
 void mirai__remote_run(mirai_pool *pool, mirai__remote *remote, const mirai__frame *job);

@@ -6,6 +6,7 @@
 
 #include <signal.h>
 
+#include "ahead.h"
 #include "alloc.h"
 #include "clock.h"
 #include "events.h"
@@ -29,10 +30,12 @@ void mirai__remote_free(mirai__remote *remote)
 
 void mirai__remote_unlink(mirai_pool *pool, mirai__remote *remote)
 {
-    /* What it has not read to its end it has not begun. Not read are the last bytes, if any. */
+    /* What it has not read to its end it has not begun. Not read are the last bytes, if any. Where memory is shared, it has
+     * said what it has begun. */
     bool unsent = remote->job_end > mirai__link_written(remote->link);
     bool unread = remote->job_last && mirai__link_was_unread(remote->link);
-    remote->unbegun = unsent || unread;
+    bool told = mirai__link_claims(remote->link) != NULL;
+    remote->unbegun = told ? mirai__ahead_cut(pool, remote) : unsent || unread;
     mirai__engine_unwatch(pool, mirai__link_fd(remote->link));
     mirai__link_free(remote->link);
     remote->link = NULL;

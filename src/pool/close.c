@@ -4,6 +4,7 @@
  */
 #include "pool.h"
 
+#include "ahead.h"
 #include "clock.h"
 #include "detail.h"
 #include "driver.h"
@@ -56,12 +57,14 @@ static void kill_remotes(mirai_pool *pool, bool busy_only)
 static mirai_status settle(mirai_pool *pool, int32_t how, int64_t timeout_ms)
 {
     mirai_status status = MIRAI_OK;
+    if (how == MIRAI_CANCEL) mirai__ahead_settle_all(pool);
     mirai__sched_close(&pool->sched, how, mirai__now_ms());
     mirai__budget_close(pool);
     mirai__engine_commands(pool);
     if (how == MIRAI_DRAIN) {
         status = mirai__driver_wait(pool, NULL, is_drained, pool, mirai__deadline(timeout_ms), true);
         bool all = mirai__sched_is_drained(&pool->sched);
+        mirai__ahead_settle_all(pool);
         mirai__sched_close(&pool->sched, MIRAI_CANCEL, mirai__now_ms());
         mirai__engine_commands(pool);
         if (all)
@@ -104,6 +107,7 @@ static void drop_rest(mirai_pool *pool)
 void mirai__pool_refuse(mirai_pool *pool)
 {
     (void)pthread_mutex_lock(&pool->lock);
+    mirai__ahead_settle_all(pool);
     mirai__sched_close(&pool->sched, MIRAI_CANCEL, mirai__now_ms());
     mirai__budget_close(pool);
     mirai__engine_commands(pool);

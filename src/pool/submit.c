@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 
+#include "ahead.h"
 #include "clock.h"
 #include "demand.h"
 #include "driver.h"
@@ -51,6 +52,7 @@ mirai_status mirai__request_encode(mirai_pool *pool, const char *function, mirai
 size_t mirai__pool_cancel_all(mirai_pool *pool)
 {
     (void)pthread_mutex_lock(&pool->lock);
+    mirai__ahead_settle_all(pool);
     size_t count = mirai__sched_cancel_all(&pool->sched, mirai__now_ms());
     mirai__engine_commands(pool);
     mirai__driver_notify(pool); /* a closing thread may wait for the last of them */
@@ -65,6 +67,7 @@ static mirai_status enqueue(mirai_pool *pool, mirai_task *task, const mirai_subm
     mirai__sched_request asked;
     mirai__extra *extra = atomic_load_explicit(&task->extra, memory_order_relaxed);
     mirai_status status = mirai__demand_read(pool, options, &asked);
+    asked.lendable = mirai__ahead_may_lend(task);
     if (extra != NULL) asked.waits = mirai__needs_enter(&extra->needs, task);
     if (status == MIRAI_OK) status = mirai__sched_submit(&pool->sched, &task->sched, &asked, mirai__now_ms());
     if (status == MIRAI_OK) {

@@ -1,0 +1,163 @@
+/*
+ * ahead: see ahead.h. With the pool's lock held.
+ *
+ * How many: none until tasks take less than SHORT_NS on average, then about as many as take two milliseconds, or
+ * all that fit. The time is measured from one sweep of results to the next, which costs one look at the
+ * clock per sweep; before jobs are sent ahead, only each eighth one is timed. A single long one does not
+ * count for much: what waits behind it can be taken back.
+ */
+#include "ahead.h"
+
+#include "clock.h"
+#include "handle.h"
+#include "segment.h"
+
+enum {
+    LENT_MOST = 1024, /* bytes of a request */
+    TIMED = 8,
+    SHORT_NS = 50000,
+    LONG_NS = 80000, /* from here on no more */
+    BRIEF_NS = 10000,
+    SAMPLE_MOST_NS = 200000,
+    AHEAD_FEW = 40
+};
+
+static mirai__claims *claims_of(const mirai__remote *remote)
+{
+    return remote->link != NULL ? mirai__link_claims(remote->link) : NULL;
+}
+
+bool mirai__ahead_is_possible(const mirai_pool *pool, const mirai__remote *remote)
+{
+    return pool->capturing == NULL && claims_of(remote) != NULL; /* what is captured is told apart by what runs */
+}
+
+bool mirai__ahead_may_lend(const mirai_task *task)
+{
+    return mirai__task_extra(task)->needs.count == 0 && mirai__segment_size(task->request) <= LENT_MOST;
+}
+
+/* ---- there ----------------------------------------------------------------------------------- */
+
+void mirai__ahead_offer(mirai__remote *remote, uint8_t slot, uint64_t attempt)
+{
+    mirai__claims *claims = claims_of(remote);
+    if (claims != NULL) mirai__claims_offer(claims, slot, attempt);
+}
+
+void mirai__ahead_lend(mirai_pool *pool, const mirai__sched_command *command)
+{
+    mirai__remote *remote = mirai__remote_of(command->daemon);
+    const mirai_task *task = mirai__task_of(command->task);
+    const mirai__frame job = {.kind = MIRAI__FRAME_JOB,
+                              .aux = task->sched.attempts + 1,
+                              .task = task->id,
+                              .attempt = command->attempt,
+                              .incarnation = remote->id,
+                              .segment = task->request};
+    mirai__ahead_offer(remote, command->slot, command->attempt);
+    mirai__remote_send(pool, remote, &job);
+}
+
+/* ---- and back -------------------------------------------------------------------------------- */
+
+static bool revoke(mirai__claims *claims, const mirai__sched_task *task)
+{
+    return mirai__claims_revoke(claims, task->slot, task->attempt);
+}
+
+void mirai__ahead_recall(mirai_pool *pool, mirai__remote *remote, int32_t count)
+{
+    mirai__claims *claims = claims_of(remote);
+    mirai__sched_task *before, *task = claims != NULL ? mirai__sched_last_lent(&remote->sched) : NULL;
+    for (; task != NULL && count > 0; task = before, count--) {
+        before = mirai__sched_lent_before(&remote->sched, task);
+        if (revoke(claims, task)) mirai__sched_recalled(&pool->sched, task);
+    }
+}
+
+bool mirai__ahead_cut(mirai_pool *pool, mirai__remote *remote)
+{
+    mirai__claims *claims = claims_of(remote);
+    mirai__ahead_recall(pool, remote, remote->sched.lent_count);
+    return remote->sched.attempt != 0 && mirai__claims_revoke(claims, remote->sched.slot, remote->sched.attempt);
+}
+
+/* It has begun something that is lent to it: then the results of all before it are there to be read. */
+static void catch_up(mirai_pool *pool, mirai__remote *remote, bool (*behind)(const void *), const void *what)
+{
+    uint64_t id = remote->id;
+    mirai__remote_on_link(pool, remote);
+    remote = mirai__map_get(&pool->remotes, id);
+    if (remote != NULL && behind(what)) mirai__remote_kill(pool, remote, "it began a job before it had ended the last");
+}
+
+static bool is_lent(const void *task)
+{
+    return mirai__sched_is_lent(task);
+}
+
+static bool is_laden(const void *remote)
+{
+    return ((const mirai__remote *)remote)->sched.lent_count > 0;
+}
+
+void mirai__ahead_settle(mirai_pool *pool, mirai_task *task)
+{
+    if (!mirai__sched_is_lent(&task->sched)) return;
+    mirai__remote *remote = mirai__remote_of(task->sched.daemon);
+    mirai__claims *claims = claims_of(remote);
+    if (claims != NULL && revoke(claims, &task->sched))
+        mirai__sched_recalled(&pool->sched, &task->sched);
+    else
+        catch_up(pool, remote, is_lent, &task->sched);
+}
+
+static mirai__remote *find_laden(const mirai_pool *pool)
+{
+    for (mirai__list *at = pool->busy.next; at != &pool->busy; at = at->next) {
+        mirai__remote *remote = mirai__list_entry(at, mirai__remote, busy);
+        if (remote->sched.lent_count > 0 && !remote->killed && remote->link != NULL) return remote;
+    }
+    return NULL;
+}
+
+void mirai__ahead_settle_all(mirai_pool *pool)
+{
+    if (pool->sched.lent == 0) return;
+    for (mirai__list *at = pool->busy.next; at != &pool->busy; at = at->next) {
+        mirai__remote *remote = mirai__list_entry(at, mirai__remote, busy);
+        mirai__ahead_recall(pool, remote, remote->sched.lent_count);
+    }
+    for (mirai__remote *remote; (remote = find_laden(pool)) != NULL;) catch_up(pool, remote, is_laden, remote);
+}
+
+/* ---- how many -------------------------------------------------------------------------------- */
+
+static void judge(mirai_pool *pool)
+{
+    int32_t ahead = pool->sched.ahead;
+    if (pool->pace_ns >= LONG_NS)
+        ahead = 0;
+    else if (pool->pace_ns < BRIEF_NS)
+        ahead = MIRAI__AHEAD_MAX;
+    else if (pool->pace_ns < SHORT_NS)
+        ahead = AHEAD_FEW;
+    if (ahead != pool->sched.ahead) mirai__sched_set_ahead(&pool->sched, ahead);
+}
+
+void mirai__ahead_handed(mirai_pool *pool, mirai__remote *remote)
+{
+    bool timed = remote->sched.borrows && (pool->sched.ahead > 0 || ++pool->handed % TIMED == 0);
+    remote->timed_at = timed ? mirai__now_ns() : 0;
+}
+
+void mirai__ahead_learn(mirai_pool *pool, mirai__remote *remote, uint64_t results)
+{
+    if (remote->timed_at == 0 || results == 0) return;
+    int64_t now = mirai__now_ns(), sample = (now - remote->timed_at) / (int64_t)results;
+    if (sample > SAMPLE_MOST_NS) sample = SAMPLE_MOST_NS;
+    pool->pace_ns += (sample - pool->pace_ns) / (sample < pool->pace_ns ? 2 : 16);
+    remote->timed_at = remote->sched.attempt != 0 ? now : 0;
+    judge(pool);
+}
