@@ -12,6 +12,8 @@
 #include <sys/uio.h>
 #include <miraicore/error.h>
 
+#include "claims.h"
+
 typedef struct mirai__channel mirai__channel;
 
 enum { MIRAI__PASS_MOST = 32 };
@@ -59,6 +61,7 @@ typedef struct mirai__channel_ops {
  *  - rouse, on any thread, ends a doze that was begun by park; one that comes between the two is not lost. Whoever has
  *    read on another thread, while the one that dozes let it, must rouse it.
  *  - set_active tells the peer whether there is a processor free for waiting actively; active is what it told us. A hint.
+ *  - claims are the words that lie in the memory besides (claims.h), as long as the channel; any thread.
  */
 typedef struct mirai__memory_ops {
     void (*attend)(mirai__channel *channel);
@@ -69,6 +72,7 @@ typedef struct mirai__memory_ops {
     void (*rouse)(mirai__channel *channel);
     void (*set_active)(mirai__channel *channel, bool welcome);
     bool (*active)(mirai__channel *channel);
+    mirai__claims *(*claims)(mirai__channel *channel);
 } mirai__memory_ops;
 
 struct mirai__channel {

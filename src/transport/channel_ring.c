@@ -259,6 +259,11 @@ static bool ring_active(mirai__channel *channel)
     return mirai__rings_active(&((ring_channel *)channel)->rings);
 }
 
+static mirai__claims *ring_claims(mirai__channel *channel)
+{
+    return mirai__rings_claims(&((ring_channel *)channel)->rings);
+}
+
 /* ---- descriptors ----------------------------------------------------------------------------- */
 
 static int ring_pass(mirai__channel *channel, const int *fds, int count)
@@ -312,6 +317,7 @@ static const mirai__memory_ops memory_ops = {
     .rouse = ring_rouse,
     .set_active = ring_set_active,
     .active = ring_active,
+    .claims = ring_claims,
 };
 
 /* Takes fd and rings, on success only. `side`: 0 who created the rings, 1 who attached to them. */

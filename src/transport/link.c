@@ -383,6 +383,11 @@ bool mirai__link_active(mirai__link *link)
     return mirai__link_dozes(link) && link->channel->memory->active(link->channel);
 }
 
+mirai__claims *mirai__link_claims(mirai__link *link)
+{
+    return mirai__link_dozes(link) ? link->channel->memory->claims(link->channel) : NULL;
+}
+
 int mirai__link_fd(const mirai__link *link)
 {
     return link->channel->fd;

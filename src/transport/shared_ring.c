@@ -28,7 +28,7 @@ enum { LINE = 128 /* two cache lines: processors fetch them in pairs */ };
 #define RING MIRAI__SHARED_RING_SIZE
 #define MASK (RING - 1)
 #define AT_ONCE ((size_t)131072) /* so many bytes are copied before the other side is told */
-#define MAGIC UINT64_C(0x31676e697269616d)
+#define MAGIC UINT64_C(0x32676e697269616d)
 
 struct mirai__lane {
     alignas(LINE) _Atomic uint64_t tail;     /* written by the writer */
@@ -41,6 +41,7 @@ typedef struct shared {
     uint64_t magic, size;
     _Atomic uint32_t active;
     struct mirai__lane lanes[2];
+    alignas(LINE) mirai__claims claims;
     alignas(4096) uint8_t data[2][RING];
 } shared;
 
@@ -112,6 +113,11 @@ mirai__ring_reader mirai__ring_reader_of(const mirai__rings *rings, int which)
 {
     shared *memory = rings->base;
     return (mirai__ring_reader){.lane = &memory->lanes[which], .data = memory->data[which]};
+}
+
+mirai__claims *mirai__rings_claims(const mirai__rings *rings)
+{
+    return &((shared *)rings->base)->claims;
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */

@@ -5,7 +5,8 @@
  * The peer may be hostile. Each side works with a copy of its own index that no other can touch,
  * and publishes it; the peer's is loaded once and checked against what it may be. Nothing else in
  * that memory is ever looked at but to copy it out, and the two words that say who sleeps, which
- * can do no more harm than a needless or a missing wake-up of the one who lied.
+ * can do no more harm than a needless or a missing wake-up of the one who lied. The words of
+ * claims.h lie there too; nothing here looks at them.
  */
 #ifndef MIRAI__SHARED_RING_H
 #define MIRAI__SHARED_RING_H
@@ -15,6 +16,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include <miraicore/error.h>
+
+#include "claims.h"
 
 #define MIRAI__SHARED_RING_SIZE ((size_t)524288) /* of each ring; a power of two */
 
@@ -92,5 +95,8 @@ void mirai__ring_reader_rouse(const mirai__ring_reader *reader);
 /* A word for the other side, from who created the rings: whether waiting actively is welcome. Only a hint. */
 void mirai__rings_set_active(const mirai__rings *rings, bool welcome);
 bool mirai__rings_active(const mirai__rings *rings);
+
+/* Which jobs the daemon has begun; at first no word is offered. As long as they are mapped. */
+mirai__claims *mirai__rings_claims(const mirai__rings *rings);
 
 #endif
