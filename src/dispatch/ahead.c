@@ -70,9 +70,9 @@ void mirai__ahead_recall(mirai_pool *pool, mirai__remote *remote, int32_t count)
 {
     mirai__claims *claims = claims_of(remote);
     mirai__sched_task *before, *task = claims != NULL ? mirai__sched_last_lent(&remote->sched) : NULL;
-    for (; task != NULL && count > 0; task = before, count--) {
+    for (int32_t later = remote->sched.lent_count - count; task != NULL; task = before, later--) {
         before = mirai__sched_lent_before(&remote->sched, task);
-        if (revoke(claims, task)) mirai__sched_recalled(&pool->sched, task);
+        if (later <= 0 && revoke(claims, task)) mirai__sched_recalled(&pool->sched, task);
     }
 }
 

@@ -45,7 +45,7 @@
  *  - what a daemon has still when it is gone counts as begun;
  *  - lent are only tasks of priority 0, in order, while no other kind waits, and none to daemons that have a setup to
  *    run. They are recalled when one of a higher priority comes, a setup, when the daemon's attempt is stopped or it
- *    ends, and half of them when another daemon has nothing to do.
+ *    ends; and the first half of them when another daemon has nothing to do, since what it is at may take long.
  */
 
 enum { MIRAI__GROUPS_MAX = 64, MIRAI__RESOURCES_MAX = 16, MIRAI__DEATHS_MAX = 3, MIRAI__PRIORITY_MAX = 1000,
@@ -334,8 +334,8 @@ typedef struct mirai__sched_command {
         MIRAI__COMMAND_RESOLVE,      /* task: outcome is set; it is out of the machine now */
         MIRAI__COMMAND_RUN,          /* daemon, and task or setup; attempt, and devices assigned to it */
         MIRAI__COMMAND_LEND,         /* daemon, task, attempt: send it ahead */
-        MIRAI__COMMAND_RECALL,       /* daemon, count: revoke so many of those lent to it that it has not begun, the last
-                                        ones first, and give them back */
+        MIRAI__COMMAND_RECALL,       /* daemon, count: of the first so many of those lent to it, revoke those that it has not
+                                        begun, the last of them first, and give them back */
         MIRAI__COMMAND_INTERRUPT,    /* daemon, attempt: tell it to stop the attempt */
         MIRAI__COMMAND_KILL,         /* daemon: kill it (start deadline or grace period over); _gone must follow */
         MIRAI__COMMAND_RETIRE,       /* daemon, without an attempt: ask it to end; _gone must follow */

@@ -81,7 +81,7 @@ const matrix_cell matrix_cells[] = {
     {"mishap.idle", "segv", {VALUE, VALUE}, "", YES},
     {"mishap.idle", "abort", {VALUE, VALUE}, "", YES},
     {"mishap.idle", "kill", {VALUE, VALUE}, "", YES},
-    {"mishap.idle", "stop", {LOST, LOST}, "has not answered for", YES},
+    {"mishap.idle", "stop", {VALUE, LOST}, "has not answered for", YES}, /* over rings it is known not to have begun it */
     {"mishap.idle", "exit", {VALUE, VALUE}, "", YES},
     {"mishap.idle", "hang", {LATE, LATE}, "", YES},
     {"mishap.idle", "memory", {VALUE, VALUE}, "", NO},
