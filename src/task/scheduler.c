@@ -55,7 +55,6 @@ static void enqueue(mirai__sched *sched, mirai__sched_task *task)
     task->state = MIRAI_TASK_QUEUED;
     sched->counts.awaiting++;
     mirai__sched_shape_queue(sched, task, false);
-    if (task->priority > 0) mirai__sched_recall_all(sched);
 }
 
 mirai_status mirai__sched_submit(mirai__sched *sched, mirai__sched_task *task,

@@ -110,21 +110,28 @@ static int64_t coming_for(const mirai__sched *sched, const mirai__sched_shape *s
     return count;
 }
 
+static void rouse_for(mirai__sched *sched, const mirai__sched_shape *shape, int64_t tasks)
+{
+    int64_t need = tasks - coming_for(sched, shape);
+    for (int32_t i = 0; i < sched->group_count && need > 0; i++) {
+        mirai__sched_group *group = &sched->groups[i];
+        if (!(shape->groups >> i & 1) || group->dormant == 0) continue;
+        int64_t roused = need < group->dormant ? need : group->dormant;
+        MIRAI__TALLY(sched, i, dormant, -roused);
+        need -= roused;
+        plan(sched, group, sched->now);
+    }
+}
+
 void mirai__sched_rouse(mirai__sched *sched)
 {
     if (sched->counts.dormant == 0 || sched->closing == MIRAI_CANCEL) return;
+    /* What is lent waits as well, and would go to a daemon that comes. */
+    if (sched->lent > 0) rouse_for(sched, &sched->plain, sched->plain.queued + sched->lent);
     for (mirai__list *node = sched->waiting.next; node != &sched->waiting; node = node->next) {
         const mirai__sched_shape *shape = mirai__list_entry(node, mirai__sched_shape, waiting);
         if (shape->daemon || !mirai__sched_shape_fits(sched, shape)) continue;
-        int64_t need = shape->queued - coming_for(sched, shape);
-        for (int32_t i = 0; i < sched->group_count && need > 0; i++) {
-            mirai__sched_group *group = &sched->groups[i];
-            if (!(shape->groups >> i & 1) || group->dormant == 0) continue;
-            int64_t roused = need < group->dormant ? need : group->dormant;
-            MIRAI__TALLY(sched, i, dormant, -roused);
-            need -= roused;
-            plan(sched, group, sched->now);
-        }
+        rouse_for(sched, shape, shape->queued);
     }
 }
 

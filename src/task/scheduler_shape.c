@@ -299,6 +299,7 @@ void mirai__sched_shape_queue(mirai__sched *sched, mirai__sched_task *task, bool
     if (shape->queued++ == 0) mirai__list_append(&sched->waiting, &shape->waiting);
     if (task->priority != 0) {
         (void)mirai__heap_push(&shape->ranked, &task->place, task->place.key); /* there is room */
+        if (task->priority > 0) mirai__sched_recall_all(sched); /* it goes before what is lent */
         return;
     }
     mirai__list *before = shape->queue.next;

@@ -31,6 +31,13 @@ static void note_failures(world *w)
     }
 }
 
+void model_follow(world *w)
+{
+    model_catch_up(w, true);
+    note_failures(w);
+    model_judge(w);
+}
+
 static void do_cancel(world *w, uint32_t number)
 {
     if (w->task_count == 0) return;
@@ -38,6 +45,7 @@ static void do_cancel(world *w, uint32_t number)
     int id = from + (int)(number / 8 % (uint32_t)(w->task_count - from));
     task_model *task = &w->tasks[id];
     if (!task->held) return;
+    model_take_back(w, id);
     int32_t expected = task->state == MIRAI_TASK_QUEUED    ? MIRAI_CANCEL_NEVER_RAN
                        : task->state == MIRAI_TASK_BLOCKED ? MIRAI_CANCEL_NEVER_RAN
                        : task->state == MIRAI_TASK_RUNNING ? MIRAI_CANCEL_INTERRUPTED
@@ -45,50 +53,16 @@ static void do_cancel(world *w, uint32_t number)
     int32_t real = mirai__sched_cancel(&w->sched, &task->held->sched, w->now);
     model_expect(w, real == expected, "cancel of task %d said %d, not %d", id, (int)real,
                  (int)expected);
+    if (expected == MIRAI_CANCEL_NEVER_RAN) {
+        model_expect(w, !task->claimed, "task %d ran and a cancel says that it did not", id);
+        task->never_ran = true;
+    }
     if (task->state != MIRAI_TASK_RESOLVED) model_abandon(w, id, MIRAI_OUTCOME_CANCELLED);
 }
 
 static daemon_model *pick(world *w, uint32_t number)
 {
     return w->live_count == 0 ? NULL : &w->daemons[w->live[number % (uint32_t)w->live_count]];
-}
-
-static void setup_ran(world *w, daemon_model *daemon, int id, mirai_outcome outcome)
-{
-    setup_model *setup = &w->setups[id];
-    daemon->ran |= (uint64_t)1 << id;
-    if (setup->open && outcome != MIRAI_OUTCOME_VALUE)
-        model_fail_setup(w, id);
-    else if (setup->open)
-        setup->runs++;
-    else
-        setup->deaths = 0;
-}
-
-static void do_result(world *w, daemon_model *daemon, mirai_outcome outcome)
-{
-    mirai__sched_task *task = NULL;
-    mirai__sched_setup *setup = NULL;
-    if (!daemon || daemon->attempt == 0) return;
-    bool taken = mirai__sched_result(&w->sched, &daemon->held->sched, daemon->attempt, outcome,
-                                     w->now, &task, &setup);
-    model_expect(w, taken, "a good result was refused");
-    int id = daemon->task;
-    bool again = id != NOBODY && outcome == MIRAI_OUTCOME_FAILED &&
-                 (w->tasks[id].retry_on & MIRAI_RETRY_FAILED) && w->tasks[id].retries > 0 &&
-                 model_has_place(w, id);
-    held_task *our_task = id == NOBODY || again ? NULL : w->tasks[id].held;
-    held_setup *our_setup = daemon->setup == NOBODY ? NULL : w->setups[daemon->setup].held;
-    model_expect(w, task == (our_task ? &our_task->sched : NULL), "a result for another task");
-    model_expect(w, setup == (our_setup ? &our_setup->sched : NULL), "a result for another setup");
-    int ran = daemon->setup;
-    model_let_go(w, daemon);
-    if (our_task) model_decide(w, id, outcome);
-    if (again) {
-        w->tasks[id].retries--;
-        model_again(w, id);
-    }
-    if (our_setup) setup_ran(w, daemon, ran, outcome);
 }
 
 static void do_stray(world *w, uint32_t number)
@@ -137,6 +111,7 @@ static void do_spawned(world *w, uint32_t number, bool nomem)
     int id = w->daemon_count;
     held_daemon *held = calloc(1, sizeof *held);
     held->id = id;
+    held->sched.borrows = ((number >> 8) + (uint32_t)id) % 4 != 0;
     if (nomem) mirai__fault_arm(1, false);
     mirai_status status = mirai__sched_daemon_added(&w->sched, &held->sched, group, w->now);
     mirai__fault_arm(0, false);
@@ -153,6 +128,7 @@ static void do_spawned(world *w, uint32_t number, bool nomem)
                                     .setup = NOBODY,
                                     .holds = NOBODY,
                                     .group = group,
+                                    .borrows = held->sched.borrows,
                                     .kill_at = model_after(w, w->start_timeout)};
     w->live[w->live_count++] = id;
     w->daemon_count++;
@@ -184,9 +160,14 @@ static void do_leave(world *w, daemon_model *daemon)
 }
 
 /* It says itself that it leaves, and has not begun what it has. */
-static void do_left(world *w, daemon_model *daemon, bool idle)
+static void do_left(world *w, daemon_model *daemon, uint32_t number)
 {
     if (!daemon) return;
+    bool idle = number % 2 == 0;
+    model_finish(w, daemon, MIRAI_OUTCOME_VALUE); /* it ends what it is at */
+    model_read_all(w, daemon);
+    if (number >> 20 & 1) model_revoke(w, daemon, 0); /* or when it is told to */
+    daemon->left = true;
     int task = daemon->task;
     mirai__sched_daemon_left(&w->sched, &daemon->held->sched, idle, w->now);
     model_let_go(w, daemon);
@@ -218,11 +199,25 @@ static void lose(world *w, int id, bool begun)
     model_again(w, id);
 }
 
+/* All that it has still, though it has broken the rules then, is claimed. */
+static void lose_lent(world *w, daemon_model *daemon)
+{
+    while (model_promote(w, daemon)) {
+        int task = daemon->task;
+        model_let_go(w, daemon);
+        lose(w, task, true);
+    }
+}
+
 static void do_gone(world *w, uint32_t number, bool begun)
 {
     if (w->live_count == 0) return;
     int index = (int)(number % (uint32_t)w->live_count), id = w->live[index];
     daemon_model *daemon = &w->daemons[id];
+    if (number >> 20 & 1) model_revoke(w, daemon, 0); /* before or after */
+    model_read_all(w, daemon);
+    model_revoke(w, daemon, number >> 22 & 1 ? 0 : (int)(number >> 23 & 3));
+    if (daemon->promoted || daemon->claims > 0) begun = daemon->claims > 0;
     mirai__sched_daemon_gone(&w->sched, &daemon->held->sched, begun, w->now);
     if (daemon->state != MIRAI__DAEMON_ENDING) model_end(w, daemon);
     w->counts.ending--;
@@ -231,6 +226,7 @@ static void do_gone(world *w, uint32_t number, bool begun)
     int task = daemon->task, setup = daemon->setup;
     model_let_go(w, daemon);
     if (task != NOBODY) lose(w, task, begun);
+    lose_lent(w, daemon);
     if (setup != NOBODY && begun && ++w->setups[setup].deaths >= 3) model_fail_setup(w, setup);
     daemon->state = 0;
     free(daemon->held);
@@ -239,6 +235,8 @@ static void do_gone(world *w, uint32_t number, bool begun)
 
 static void do_advance(world *w)
 {
+    for (int id = w->oldest; id < w->task_count; id++)
+        if (w->tasks[id].deadline <= w->now) model_take_back(w, id);
     mirai__sched_advance(&w->sched, w->now);
     for (int id = w->oldest; id < w->task_count; id++) {
         const task_model *task = &w->tasks[id];
@@ -289,6 +287,7 @@ static void do_forget(world *w, uint32_t number)
 
 static void do_close(world *w, int how)
 {
+    if (how == MIRAI_CANCEL) model_take_all_back(w);
     mirai__sched_close(&w->sched, how, w->now);
     if (w->closing == MIRAI_CANCEL) return;
     w->closing = how;
@@ -339,6 +338,7 @@ static void do_config(world *w, uint32_t number)
     for (size_t i = 0; i < config.resource_count; i++)
         w->total[i] = w->free[i] = (int64_t)(resources[i].amount * MIRAI__RESOURCE_PARTS);
     w->grace = config.grace_ms;
+    model_set_ahead(w, number * 0x9e3779b1U >> 16);
     w->start_timeout = config.start_timeout_ms;
 }
 
@@ -379,11 +379,13 @@ static void apply(world *w, model_event event)
     case MODEL_unblock: model_unblock(w, number, false); break;
     case MODEL_fail_blocked: model_unblock(w, number, true); break;
     case MODEL_cancel_all: model_cancel_all(w); break;
-    case MODEL_left: do_left(w, pick(w, number / 2), number % 2 == 0); break;
+    case MODEL_left: do_left(w, pick(w, number / 2), number); break;
     case MODEL_launch: do_launch(w, number); break;
     case MODEL_cancel: do_cancel(w, number); break;
-    case MODEL_value: do_result(w, pick(w, number), MIRAI_OUTCOME_VALUE); break;
-    case MODEL_fail: do_result(w, pick(w, number), MIRAI_OUTCOME_FAILED); break;
+    case MODEL_value: model_read(w, pick(w, number), MIRAI_OUTCOME_VALUE); break;
+    case MODEL_fail: model_read(w, pick(w, number), MIRAI_OUTCOME_FAILED); break;
+    case MODEL_claim: model_claim(w, pick(w, number), number / 64); break;
+    case MODEL_ahead: model_set_ahead(w, number); break;
     case MODEL_stray: do_stray(w, number); break;
     case MODEL_spawned: do_spawned(w, number, false); break;
     case MODEL_nomem: do_spawned(w, number, true); break;
@@ -414,9 +416,7 @@ static void do_take(world *w, uint32_t number)
 static void step(world *w, model_event event)
 {
     apply(w, event);
-    model_catch_up(w, true);
-    note_failures(w);
-    model_judge(w);
+    model_follow(w);
     w->totals->events++;
     if (event.operation == MODEL_take) do_take(w, event.number);
     if (event.operation == MODEL_hold) w->hold = 1 + (int)(event.number % 8);

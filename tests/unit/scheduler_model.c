@@ -91,6 +91,13 @@ static bool owes(const world *w, const daemon_model *daemon, int id)
     return stands(setup) && !(daemon->ran >> id & 1) && (setup->remembered || id >= daemon->joined);
 }
 
+bool model_owes(const world *w, const daemon_model *daemon)
+{
+    for (int id = 0; id < w->setup_count; id++)
+        if (owes(w, daemon, id)) return true;
+    return false;
+}
+
 void model_withdraw(world *w, int id, int64_t kill_at)
 {
     for (int i = 0; i < w->live_count; i++)
@@ -167,7 +174,7 @@ static void strand_alike(world *w, const wish *wish)
 {
     for (int id = w->oldest; id < w->task_count; id++) {
         const task_model *task = &w->tasks[id];
-        if (is_waiting(task) && memcmp(&task->wish, wish, sizeof *wish) == 0)
+        if (is_waiting(task) && task->lender == NOBODY && memcmp(&task->wish, wish, sizeof *wish) == 0)
             model_decide(w, id, MIRAI_OUTCOME_CLOSED);
     }
 }
@@ -176,7 +183,7 @@ static void strand(world *w)
 {
     for (int id = w->oldest; id < w->task_count && w->closing; id++) {
         const task_model *task = &w->tasks[id];
-        if (task->state == MIRAI_TASK_QUEUED && model_is_deserted(w, task))
+        if (task->state == MIRAI_TASK_QUEUED && task->lender == NOBODY && model_is_deserted(w, task))
             strand_alike(w, &task->wish);
     }
 }
@@ -258,6 +265,10 @@ static void on_run(world *w, const mirai__sched_command *command)
     while (first < w->setup_count && !owes(w, daemon, first)) first++;
     w->last_attempt = daemon->attempt = command->attempt;
     w->totals->runs++;
+    model_count_slot(w, daemon, command->slot);
+    daemon->slot = command->slot;
+    daemon->promoted = daemon->excused = false;
+    daemon->known = w->setup_count;
     if (command->setup) {
         int setup = mirai__list_entry(command->setup, held_setup, sched)->id;
         model_expect(w, setup == first, "daemon %d got setup %d before %d", id, setup, first);
@@ -333,6 +344,8 @@ bool model_take(world *w)
     case MIRAI__COMMAND_NONE: return false;
     case MIRAI__COMMAND_RESOLVE: on_resolve(w, &command); break;
     case MIRAI__COMMAND_RUN: on_run(w, &command); break;
+    case MIRAI__COMMAND_LEND: model_on_lend(w, &command); break;
+    case MIRAI__COMMAND_RECALL: model_on_recall(w, &command); break;
     case MIRAI__COMMAND_SPAWN: on_spawn(w, command.group); break;
     case MIRAI__COMMAND_SETUP_DONE:
     case MIRAI__COMMAND_SETUP_FAILED: on_report(w, &command); break;
@@ -379,6 +392,7 @@ static void check_idle(world *w)
                      "the back-off is too long");
     }
     model_check_rules(w);
+    model_check_lending(w);
 }
 
 static void check_counts(world *w)

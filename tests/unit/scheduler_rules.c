@@ -100,6 +100,7 @@ void model_again(world *w, int id)
 {
     w->tasks[id].state = MIRAI_TASK_QUEUED;
     w->tasks[id].daemon = NOBODY;
+    w->tasks[id].claimed = false;
     w->counts.executing--;
     w->counts.awaiting++;
     w->totals->again++;
@@ -159,9 +160,14 @@ static uint64_t groups_with_idle(const world *w)
     return groups;
 }
 
+bool model_has_idle(const world *w)
+{
+    return groups_with_idle(w) != 0;
+}
+
 static bool is_runnable(const world *w, const task_model *task, uint64_t idle)
 {
-    if (task->state != MIRAI_TASK_QUEUED || !model_fits(w, task)) return false;
+    if (task->state != MIRAI_TASK_QUEUED || task->lender != NOBODY || !model_fits(w, task)) return false;
     if (task->wish.pin != NOBODY) {
         const daemon_model *daemon = &w->daemons[task->wish.pin];
         return daemon->state == MIRAI__DAEMON_IDLE && daemon->attempt == 0;

@@ -77,7 +77,7 @@ void model_submit(world *w, uint32_t number, bool nomem, bool demanding)
     int64_t timeout = number % 3 == 0 ? 1 + number / 3 % 300 : -(int64_t)(number % 2);
     int64_t grace = graces[number >> 20 & 3];
     held_task *held = calloc(1, sizeof *held);
-    task_model task = {.held = held, .wish = {NOBODY, NOBODY, {0}}, .outcome = UNDECIDED};
+    task_model task = {.held = held, .wish = {NOBODY, NOBODY, {0}}, .outcome = UNDECIDED, .lender = NOBODY};
     mirai__sched_request request = {.timeout_ms = timeout, .grace_ms = grace};
     mirai_resource amounts[RESOURCES];
     held->id = w->task_count;
@@ -86,6 +86,7 @@ void model_submit(world *w, uint32_t number, bool nomem, bool demanding)
     task.deadline = timeout > 0 ? w->now + timeout : MIRAI__NEVER;
     task.grace = grace == 0 ? w->grace : grace;
     if (demanding) make_wish(w, &bits, &task, &request, amounts);
+    request.lendable = task.lendable = draw(&bits, 8) > 0;
     mirai_status expected = w->closing                 ? MIRAI_E_CLOSED
                             : can_ever_run(w, &task) ? MIRAI_OK
                                                        : MIRAI_E_INFEASIBLE;
@@ -132,6 +133,7 @@ void model_unblock(world *w, uint32_t number, bool fail)
 
 void model_cancel_all(world *w)
 {
+    model_take_all_back(w);
     size_t expected = (size_t)(w->counts.blocked + w->counts.awaiting + w->counts.executing);
     size_t real = mirai__sched_cancel_all(&w->sched, w->now);
     model_expect(w, real == expected, "cancelled %zu of %zu", real, expected);

@@ -1,7 +1,7 @@
 /*
  * scheduler_world: what the model keeps (scheduler_model.c: its rules and what is checked of
- * commands; scheduler_rules.c: groups, requirements and resources; scheduler_submits.c
- * and scheduler_events.c: the operations). What the scheduler holds is allocated one by one
+ * commands; scheduler_rules.c: groups, requirements and resources; scheduler_lending.c: what daemons
+ * have begun and what is lent to them; scheduler_submits.c and scheduler_events.c: the operations). What the scheduler holds is allocated one by one
  * and freed as soon as the contract says that it is out of the machine, so that a sanitizer sees a
  * late touch.
  */
@@ -53,7 +53,13 @@ typedef struct task_model {
     uint64_t sequence; /* when it was first queued */
     int64_t deadline, grace;
     mirai_outcome outcome; /* UNDECIDED */
-    bool given;
+    bool given, lendable;
+    int lender; /* daemon that it is lent to; NOBODY */
+    uint64_t lent_attempt;
+    mirai_outcome unread; /* of a job that is finished, and its result not read */
+    uint8_t slot;
+    bool claimed;   /* in its present attempt */
+    bool never_ran; /* a cancel said so */
 } task_model;
 
 typedef struct daemon_model {
@@ -65,6 +71,16 @@ typedef struct daemon_model {
     uint64_t devices;
     int64_t kill_at;
     bool kill_due, interrupt_due, retire_due, ever_ready;
+    /* Its jobs: the attempt, if there is one, and what is lent. It has claimed the first so many, and finished the
+     * first so many of these without a result read. */
+    int claims, finished, lent_count;
+    int lent[MIRAI__AHEAD_MAX]; /* tasks, in order */
+    mirai_outcome unread;       /* of the attempt, if finished */
+    uint8_t slot, next_slot;    /* of the attempt; of the next job */
+    bool borrows, promoted;     /* promoted: the attempt was lent before */
+    bool left;                  /* it claims nothing more */
+    bool excused;               /* from being lent more during this attempt */
+    int known;                  /* number of setups when it was last given a task: it owes none of them */
 } daemon_model;
 
 typedef struct group_model {
@@ -91,6 +107,7 @@ typedef struct world {
     int oldest; /* tasks before it are resolved */
     mirai__sched_counts counts;
     int hold; /* events until commands are taken again */
+    int ahead;
     bool trace;
     char broken[256];
     model_totals *totals;
@@ -124,8 +141,35 @@ void model_again(world *w, int task);
 bool model_has_place(const world *w, int task);
 /* The task that is to run next, of those that a daemon could run now; NOBODY. */
 int model_best(const world *w);
+/* Whether a daemon has nothing to do. */
+bool model_has_idle(const world *w);
 /* Nothing of this may be left once there are no more commands. */
 void model_check_rules(world *w);
+void model_check_lending(world *w);
+/* It has a setup to run. */
+bool model_owes(const world *w, const daemon_model *daemon);
+/* What follows from each event. */
+void model_follow(world *w);
+/* The number of a job that is given. */
+void model_count_slot(world *w, daemon_model *daemon, uint8_t slot);
+/* A daemon finishes the job that it is at, if any. */
+void model_finish(world *w, daemon_model *daemon, mirai_outcome outcome);
+/* It finishes the job that it is at, if any, and may claim the next. */
+void model_claim(world *w, daemon_model *daemon, uint32_t number);
+/* Read the result of its attempt: with this outcome if it is not finished. */
+void model_read(world *w, daemon_model *daemon, mirai_outcome outcome);
+/* Read all results that are there. */
+void model_read_all(world *w, daemon_model *daemon);
+/* A task that something is to be done to: it is queued or an attempt then. All. */
+void model_take_back(world *w, int task);
+void model_take_all_back(world *w);
+/* Give back those lent to the daemon that it has not claimed, but `but` of them. */
+void model_revoke(world *w, daemon_model *daemon, int but);
+/* The first of those lent is the attempt. False: none is. */
+bool model_promote(world *w, daemon_model *daemon);
+void model_set_ahead(world *w, uint32_t number);
+void model_on_lend(world *w, const mirai__sched_command *command);
+void model_on_recall(world *w, const mirai__sched_command *command);
 /* Operations on tasks. */
 void model_submit(world *w, uint32_t number, bool nomem, bool demanding);
 void model_unblock(world *w, uint32_t number, bool fail);
