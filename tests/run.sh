@@ -51,9 +51,9 @@ suite()
     ctest --test-dir "$folder" --output-on-failure --parallel $((2 * $(sh cmake/jobs.sh))) "$@" || failed=1
     echo "--- $folder: built in $((built - began)) s, tested in $(($(date +%s) - built)) s"
     # What LeakSanitizer says of threads that a forked child does not have is no finding, nor are valgrind's
-    # notes ("--12345-- ...") on system calls that it does not know, such as pidfd_open.
+    # notes ("--12345-- ...") on system calls that it does not know, such as pidfd_open, and on ioctls.
     # shellcheck disable=SC2013
-    for report in $(grep -rlvE "was not suspended. False leaks are possible|^--[0-9]+-- " "$folder/reports"); do
+    for report in $(grep -rlvE "was not suspended. False leaks are possible|^--[0-9]+-- |noted but unhandled ioctl" "$folder/reports"); do
         echo "--- $report" >&2
         cat "$report" >&2
         failed=1
@@ -92,7 +92,7 @@ sanitize)
     exit "$failed"
     ;;
 valgrind)
-    launcher="valgrind;--quiet;--fair-sched=yes;--error-exitcode=99;--leak-check=full;--errors-for-leak-kinds=definite"
+    launcher="valgrind;--quiet;--fair-sched=yes;--error-exitcode=99;--leak-check=full;--errors-for-leak-kinds=definite;--show-leak-kinds=definite"
     launcher="$launcher;--trace-children=yes;--trace-children-skip=/bin/*,/usr/bin/*"
     launcher="$launcher;--log-file=$PWD/build-valgrind/reports/%p"
     launcher="$launcher;--suppressions=$PWD/tests/support/valgrind.supp"

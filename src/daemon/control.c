@@ -141,10 +141,11 @@ void mirai__control_drop(mirai_daemon *daemon, mirai__list *into)
     daemon->ahead_count = 0;
 }
 
-/* A second job, where the host may send some ahead; no more of them than it can tell apart. */
+/* A second job, where the host may send some ahead. Behind a job there may be as many as there are slots that were revoked,
+ * and as many again that were sent since it had ended. */
 static bool may_wait(const mirai_daemon *daemon)
 {
-    return daemon->claims != NULL && daemon->ahead_count < MIRAI__CLAIMS;
+    return daemon->claims != NULL && daemon->ahead_count < 2 * MIRAI__CLAIMS;
 }
 
 /* Under the lock. */

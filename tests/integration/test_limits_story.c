@@ -302,13 +302,13 @@ static void test_limits__wall(void **state)
 {
     (void)state;
     mirai_daemon_options kind = MIRAI_DAEMON_OPTIONS_INIT;
-    kind.wall_ms = 300;
+    kind.wall_ms = story_bound_ms(100);
     mirai_pool *pool = open_kind(1, &kind);
     int64_t first = story_daemon_pid(pool, 0), now = first;
     int64_t deadline = story_now_ms() + STORY_PATIENCE;
     while (now == first && story_now_ms() < deadline) now = story_number(pool, "pid", mirai_null());
     assert_true(now != first);
-    mirai_task *task = story_submit(pool, "nap", mirai_int(600)); /* ends its task first */
+    mirai_task *task = story_submit(pool, "nap", mirai_int(2 * kind.wall_ms)); /* ends its task first */
     (void)story_expect(task, MIRAI_OUTCOME_VALUE);
     mirai_task_release(task);
     assert_int_equal(story_status(pool).lost, 0);
@@ -344,7 +344,7 @@ static void test_limits__leaving_and_many_tasks(void **state)
     (void)state;
     mirai_daemon_options kind = MIRAI_DAEMON_OPTIONS_INIT;
     kind.idle_ms = 5;
-    kind.wall_ms = 60;
+    kind.wall_ms = story_bound_ms(20);
     mirai_pool *pool = open_kind(2, &kind);
     for (int i = 0; i < TASKS; i++) {
         assert_int_equal(story_number(pool, "echo", mirai_int(i)), i);
