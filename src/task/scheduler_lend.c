@@ -80,7 +80,8 @@ bool mirai__sched_next_lend(mirai__sched *sched, mirai__sched_command *out)
     if (!daemon) return false;
     mirai__sched_shape_unqueue(task);
     mirai__list_append(&daemon->lent, &task->node);
-    if (daemon->lent_count++ == 0) mirai__list_append(&sched->laden, &daemon->laden);
+    daemon->lent_count++;
+    if (mirai__list_is_empty(&daemon->laden)) mirai__list_append(&sched->laden, &daemon->laden);
     sched->lent++;
     task->daemon = daemon;
     task->attempt = ++sched->last_attempt;
