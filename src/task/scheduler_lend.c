@@ -80,7 +80,8 @@ bool mirai__sched_next_lend(mirai__sched *sched, mirai__sched_command *out)
     if (!daemon) return false;
     mirai__sched_shape_unqueue(task);
     mirai__list_append(&daemon->lent, &task->node);
-    if (daemon->lent_count++ == 0) mirai__list_append(&sched->laden, &daemon->laden);
+    daemon->lent_count++;
+    if (mirai__list_is_empty(&daemon->laden)) mirai__list_append(&sched->laden, &daemon->laden);
     sched->lent++;
     task->daemon = daemon;
     task->attempt = ++sched->last_attempt;
@@ -146,6 +147,7 @@ void mirai__sched_recalled(mirai__sched *sched, mirai__sched_task *task)
     mirai__sched_unlend(sched, task);
     mirai__sched_shape_queue(sched, task, true);
     if (daemon->lent_count > 0 && mirai__list_is_empty(&daemon->laden)) mirai__list_append(&sched->laden, &daemon->laden);
+    if (sched->closing) mirai__sched_plan_spawns(sched, sched->now); /* there may be nobody left for it */
 }
 
 void mirai__sched_recall(mirai__sched *sched, mirai__sched_daemon *daemon)

@@ -36,6 +36,7 @@ void model_follow(world *w)
     model_catch_up(w, true);
     note_failures(w);
     model_judge(w);
+    model_excuse(w);
 }
 
 static void do_cancel(world *w, uint32_t number)

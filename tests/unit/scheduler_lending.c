@@ -207,6 +207,14 @@ void model_set_ahead(world *w, uint32_t number)
     mirai__sched_set_ahead(&w->sched, w->ahead);
 }
 
+void model_excuse(world *w)
+{
+    for (int i = 0; i < w->live_count; i++) {
+        daemon_model *daemon = &w->daemons[w->live[i]];
+        if (model_has_excess(&w->groups[daemon->group])) daemon->excused = true;
+    }
+}
+
 /* ---- commands ---- */
 
 static bool is_plain(const wish *wish)
@@ -330,12 +338,11 @@ void model_check_lending(world *w)
     int64_t lent = 0, unclaimed = 0;
     int next = next_lendable(w);
     for (int i = 0; i < w->live_count; i++) {
-        daemon_model *daemon = &w->daemons[w->live[i]];
+        const daemon_model *daemon = &w->daemons[w->live[i]];
         check_lent(w, daemon);
         check_unclaimed(w, daemon);
         lent += daemon->lent_count;
         unclaimed += daemon->lent_count - claimed_of_lent(daemon);
-        if (model_has_excess(&w->groups[daemon->group])) daemon->excused = true;
         bool room = may_hold(w, daemon) && !daemon->excused && daemon->known == w->setup_count &&
                     daemon->lent_count < w->ahead && has_slot(daemon);
         model_expect(w, next == NOBODY || !room, "task %d waits and daemon %d could be lent it", next, w->live[i]);

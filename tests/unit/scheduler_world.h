@@ -168,6 +168,8 @@ void model_revoke(world *w, daemon_model *daemon, int but);
 /* The first of those lent is the attempt. False: none is. */
 bool model_promote(world *w, daemon_model *daemon);
 void model_set_ahead(world *w, uint32_t number);
+/* Where there are too many daemons now, those that are busy need not be lent more. */
+void model_excuse(world *w);
 void model_on_lend(world *w, const mirai__sched_command *command);
 void model_on_recall(world *w, const mirai__sched_command *command);
 /* Operations on tasks. */

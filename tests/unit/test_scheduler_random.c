@@ -33,7 +33,16 @@ static int64_t setting(const char *name, int64_t otherwise)
     return text ? strtoll(text, NULL, 10) : otherwise;
 }
 
-/* Each sequence has weights of its own, so that some are all crashes and others all cancels. */
+/* What is there in a sequence in which tasks mostly come and go. */
+static bool is_needed(int operation, bool calm)
+{
+    bool steady = operation == MODEL_claim || operation == MODEL_hold || operation == MODEL_take;
+    return operation == MODEL_submit || operation == MODEL_value || operation == MODEL_spawned ||
+           operation == MODEL_ready || (calm && steady);
+}
+
+/* Each sequence has weights of its own, so that some are all crashes and others all cancels; in calm ones much is
+ * lent. */
 static size_t make(uint64_t seed)
 {
     static const unsigned usual[MODEL_COUNT] = {
@@ -48,11 +57,13 @@ static size_t make(uint64_t seed)
     static const unsigned factors[] = {0, 1, 1, 1, 4, 16};
     unsigned weights[MODEL_COUNT], sum = 0;
     bool lively = next_random(&seed) % 8 > 0; /* work comes, and daemons to do it */
+    bool calm = next_random(&seed) % 3 == 0;
     for (int i = 0; i < MODEL_COUNT; i++) {
-        bool needed =
-            i == MODEL_submit || i == MODEL_value || i == MODEL_spawned || i == MODEL_ready;
+        bool needed = is_needed(i, calm);
         unsigned least = lively && needed;
-        weights[i] = usual[i] * factors[least + next_random(&seed) % (6 - least)];
+        unsigned factor = factors[least + next_random(&seed) % (6 - least)];
+        if (calm && !needed) factor = factor == 16;
+        weights[i] = usual[i] * factor;
         sum += weights[i];
     }
     uint64_t kind = next_random(&seed) % 20;
