@@ -104,6 +104,7 @@ typedef struct mirai__sched_shape {
     mirai__list all;     /* in sched->shapes */
     mirai__list waiting; /* in sched->waiting while tasks are queued */
     mirai__list queue;   /* priority 0, in order */
+    mirai__list *mark;   /* where in it one was put back last */
     mirai__list blocked;
     mirai__heap ranked;  /* other priorities */
     int64_t queued;      /* in queue and ranked */

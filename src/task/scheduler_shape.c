@@ -18,6 +18,7 @@ void mirai__sched_shape_init(mirai__sched_shape *shape)
     mirai__list_init(&shape->all);
     mirai__list_init(&shape->waiting);
     mirai__list_init(&shape->queue);
+    shape->mark = &shape->queue;
     mirai__list_init(&shape->blocked);
     mirai__heap_init(&shape->ranked);
 }
@@ -293,6 +294,22 @@ mirai__sched_task *mirai__sched_shape_first(const mirai__sched_shape *shape)
     return mirai__list_entry(ranked, mirai__sched_task, place);
 }
 
+static bool is_before(const mirai__list *node, const mirai__sched_task *task)
+{
+    return mirai__list_entry(node, mirai__sched_task, node)->place.key < task->place.key;
+}
+
+/* It goes before all that it once went before; passed are others like it, at most. These come back one after the
+ * other, in their order or against it: so it is sought from where the last one was put. */
+static void put_back(mirai__sched_shape *shape, mirai__sched_task *task)
+{
+    mirai__list *end = &shape->queue, *before = shape->mark != end ? shape->mark : end->next;
+    while (before->prev != end && !is_before(before->prev, task)) before = before->prev;
+    while (before != end && is_before(before, task)) before = before->next;
+    mirai__list_append(before, &task->node);
+    shape->mark = &task->node;
+}
+
 void mirai__sched_shape_queue(mirai__sched *sched, mirai__sched_task *task, bool again)
 {
     mirai__sched_shape *shape = task->shape;
@@ -302,13 +319,10 @@ void mirai__sched_shape_queue(mirai__sched *sched, mirai__sched_task *task, bool
         if (task->priority > 0) mirai__sched_recall_all(sched); /* it goes before what is lent */
         return;
     }
-    mirai__list *before = shape->queue.next;
-    if (!again) before = &shape->queue;
-    /* It goes before all that it once went before: others like it, at most. */
-    while (before != &shape->queue &&
-           mirai__list_entry(before, mirai__sched_task, node)->place.key < task->place.key)
-        before = before->next;
-    mirai__list_append(before, &task->node);
+    if (again)
+        put_back(shape, task);
+    else
+        mirai__list_append(&shape->queue, &task->node);
 }
 
 void mirai__sched_shape_unqueue(mirai__sched_task *task)
@@ -318,6 +332,7 @@ void mirai__sched_shape_unqueue(mirai__sched_task *task)
     if (task->priority != 0) {
         mirai__heap_remove(&shape->ranked, &task->place);
     } else {
+        if (shape->mark == &task->node) shape->mark = task->node.next;
         mirai__list_remove(&task->node);
     }
 }
