@@ -8,6 +8,8 @@
  */
 #include "ahead.h"
 
+#include <stdlib.h>
+
 #include "clock.h"
 #include "handle.h"
 #include "segment.h"
@@ -19,6 +21,7 @@ enum {
     LONG_NS = 80000, /* from here on no more */
     BRIEF_NS = 10000,
     SAMPLE_MOST_NS = 200000,
+    UNKNOWN_NS = 100000, /* what a task is thought to take until some have been seen */
     AHEAD_FEW = 40
 };
 
@@ -134,6 +137,17 @@ void mirai__ahead_settle_all(mirai_pool *pool)
 
 /* ---- how many -------------------------------------------------------------------------------- */
 
+void mirai__ahead_init(mirai_pool *pool)
+{
+    const char *wish = getenv("MIRAI_AHEAD");
+    char *end;
+    long ahead = wish != NULL ? strtol(wish, &end, 10) : 0;
+    pool->pace_ns = UNKNOWN_NS;
+    pool->ahead_is_fixed = wish != NULL && end != wish && *end == '\0' && ahead >= 0;
+    if (!pool->ahead_is_fixed) return;
+    mirai__sched_set_ahead(&pool->sched, ahead < MIRAI__AHEAD_MAX ? (int32_t)ahead : MIRAI__AHEAD_MAX);
+}
+
 static void judge(mirai_pool *pool)
 {
     int32_t ahead = pool->sched.ahead;
@@ -148,7 +162,7 @@ static void judge(mirai_pool *pool)
 
 void mirai__ahead_handed(mirai_pool *pool, mirai__remote *remote)
 {
-    bool timed = remote->sched.borrows && (pool->sched.ahead > 0 || ++pool->handed % TIMED == 0);
+    bool timed = remote->sched.borrows && !pool->ahead_is_fixed && (pool->sched.ahead > 0 || ++pool->handed % TIMED == 0);
     remote->timed_at = timed ? mirai__now_ns() : 0;
 }
 

@@ -29,6 +29,8 @@ bool mirai__ahead_cut(mirai_pool *pool, mirai__remote *remote);
 void mirai__ahead_settle(mirai_pool *pool, struct mirai_task *task);
 void mirai__ahead_settle_all(mirai_pool *pool);
 
+/* A new pool: none yet; or always as many as the environment's MIRAI_AHEAD says (0: never any). */
+void mirai__ahead_init(mirai_pool *pool);
 /* A job was handed to the daemon while it had none; so many results of its have come. */
 void mirai__ahead_handed(mirai_pool *pool, mirai__remote *remote);
 void mirai__ahead_learn(mirai_pool *pool, mirai__remote *remote, uint64_t results);

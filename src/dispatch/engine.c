@@ -28,8 +28,7 @@
 #include "share.h"
 
 /* What an event carries: whose source it is, in the low bits the kind. */
-enum { SOURCE_BITS = 3, EVENTS_PER_TURN = 64, VIGILS = 64 /* between two looks at the other sources */,
-       LONG_TIME_NS = 100000 /* what a task is thought to take until some have been seen */ };
+enum { SOURCE_BITS = 3, EVENTS_PER_TURN = 64, VIGILS = 64 /* between two looks at the other sources */ };
 
 static _Atomic uint64_t last_pool_id;
 
@@ -266,6 +265,7 @@ static mirai_status schedule(mirai_pool *pool, const mirai_pool_options *options
     config.tags = pool->groups[0].options->tags;
     config.resources = pool->resources;
     mirai__sched_init(&pool->sched, &config);
+    mirai__ahead_init(pool);
     return MIRAI_OK;
 }
 
@@ -281,7 +281,6 @@ mirai_status mirai__engine_new(const char *name, const mirai_pool_options *optio
     pool->beat_at = MIRAI__NEVER;
     pool->sleep_until = MIRAI__NEVER; /* as the service thread sees a pool that it was just given */
     mirai__vigil_init(&pool->vigil);
-    pool->pace_ns = LONG_TIME_NS;
     mirai__seeds_init(&pool->seeds, options);
     pool->sync = options->sync != 0;
     mirai__map_init(&pool->remotes);
