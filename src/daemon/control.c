@@ -100,15 +100,17 @@ void mirai__control_settle(mirai_daemon *daemon)
     (void)pthread_mutex_unlock(&daemon->sending);
 }
 
-void mirai__control_fault(mirai_daemon *daemon, mirai_status status)
+bool mirai__control_fault(mirai_daemon *daemon, mirai_status status)
 {
     (void)pthread_mutex_lock(&daemon->lock);
+    bool busy = daemon->present != NULL && daemon->taken; /* else it takes none any more */
     if (daemon->status == MIRAI_OK) {
         daemon->status = status;
         (void)snprintf(daemon->detail, sizeof daemon->detail, "%s", mirai_error_detail());
     }
     mirai__idle_tell(daemon);
     (void)pthread_mutex_unlock(&daemon->lock);
+    return busy;
 }
 
 /* ---- frames ---- */
@@ -251,7 +253,7 @@ mirai_status mirai__control_receive(mirai_daemon *daemon, bool *any)
 
 void mirai__control_lost(mirai_daemon *daemon, mirai_status status)
 {
-    if (!heed_loss(daemon, status)) mirai__control_fault(daemon, status);
+    if (!heed_loss(daemon, status)) (void)mirai__control_fault(daemon, status);
 }
 
 /* A main thread that is on its way out gets some time for its exit handlers, and no more. */
@@ -272,11 +274,7 @@ static void end(mirai_daemon *daemon, mirai_status status)
         guard_exit(daemon);
         return;
     }
-    (void)pthread_mutex_lock(&daemon->lock);
-    bool busy = daemon->present != NULL && daemon->taken;
-    (void)pthread_mutex_unlock(&daemon->lock);
-    mirai__control_fault(daemon, status);
-    if (!busy) { /* the main thread leaves with that */
+    if (!mirai__control_fault(daemon, status)) { /* the main thread leaves with that */
         guard_exit(daemon);
         return;
     }

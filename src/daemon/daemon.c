@@ -274,7 +274,7 @@ static mirai_status finish(mirai_daemon *daemon, mirai_job *job, mirai_value *re
     mirai__control_next(daemon);
     (void)pthread_mutex_unlock(&daemon->lock);
     if (status == MIRAI_OK) status = mirai__control_send(daemon, &frame);
-    if (status != MIRAI_OK) mirai__control_fault(daemon, status);
+    if (status != MIRAI_OK) (void)mirai__control_fault(daemon, status);
     mirai__frame_fini(&frame);
     mirai_value_release(result);
     put_back(daemon, job);

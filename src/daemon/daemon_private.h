@@ -89,8 +89,9 @@ void mirai__control_lost(mirai_daemon *daemon, mirai_status status);
 void mirai__control_next(mirai_daemon *daemon);
 /* Lock held: put all jobs that nobody has taken into an empty list, to be freed. */
 void mirai__control_drop(mirai_daemon *daemon, mirai__list *into);
-/* Make the loop end with this status and the calling thread's detail text; the first one counts. */
-void mirai__control_fault(mirai_daemon *daemon, mirai_status status);
+/* Make the loop end with this status and the calling thread's detail text; the first one counts. Whether the main thread is
+ * at a job: it does not see it before that has ended. */
+bool mirai__control_fault(mirai_daemon *daemon, mirai_status status);
 
 /* Read the environment; an inherited socket is watched from here on, an address is dialled only
  * when greeting. */

@@ -120,6 +120,12 @@ static void explain_queued(const mirai_pool *pool, const mirai_task *task, sente
     say(out, "queued");
     if (task->sched.attempts > 0) say(out, " for attempt %d", (int)task->sched.attempts + 1);
     say(out, ": ");
+    if (mirai__sched_is_lent(&task->sched)) {
+        const mirai__remote *remote = mirai__remote_of(task->sched.daemon);
+        say(out, "it was sent ahead to daemon %llu (process %lld), which is busy", (unsigned long long)remote->id,
+            (long long)remote->process.pid);
+        return;
+    }
     if (shape->daemon != NULL) {
         explain_pinned(pool, task, out);
         if (missing != NULL) say(out, "; it ");

@@ -4,44 +4,20 @@
  * once; what ran says so in memory that all processes share. And cancelling many, one by one, costs each the same.
  */
 #include "story.h"
+#include "story_marks.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { TRIALS = 10000, LITTLE = 1000 };
-
-static _Atomic uint8_t *marks; /* how often a task has run */
-
-static void *map_marks(void)
-{
-    const char *path = getenv("STORY_MARKS");
-    int fd = path != NULL ? open(path, O_RDWR | O_CLOEXEC) : -1;
-    void *pages = fd >= 0 ? mmap(NULL, TRIALS, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : MAP_FAILED;
-    if (fd >= 0) (void)close(fd);
-    return pages != MAP_FAILED ? pages : NULL;
-}
-
-static mirai_value *mark(mirai_job *job, const mirai_value *args, void *context)
-{
-    (void)job, (void)context;
-    int64_t at = mirai_value_int_or(args, -1);
-    if (marks == NULL) marks = map_marks();
-    if (marks == NULL || at < 0 || at >= TRIALS) return NULL;
-    (void)atomic_fetch_add(&marks[at], 1);
-    return mirai_value_ref(args);
-}
 
 static mirai_status setup(void)
 {
     MIRAI_TRY(story_setup());
-    return mirai_function_register("mark", mark, NULL);
+    return story_marks_setup(TRIALS);
 }
 
 /* ---- one trial each -------------------------------------------------------------------------- */
@@ -65,7 +41,7 @@ static trials *begin(void)
     trials.count = how_many();
     trials.pool = story_open(2);
     for (int i = 0; i < TRIALS; i++) {
-        atomic_store(&marks[i], 0);
+        story_mark_clear(i);
         atomic_store(&trials.tasks[i], NULL);
     }
     atomic_store(&trials.stop, 0);
@@ -97,7 +73,7 @@ static void end(trials *trials)
     for (int i = 0; i < trials->count; i++) wrong += mirai_task_wait(trials->tasks[i], STORY_PATIENCE) != MIRAI_OK;
     story_assert_ok(mirai_pool_close(trials->pool, MIRAI_DRAIN, STORY_PATIENCE)); /* nothing runs any more */
     for (int i = 0; i < trials->count; i++) {
-        wrong += is_wrong(trials->tasks[i], atomic_load(&marks[i]), &never);
+        wrong += is_wrong(trials->tasks[i], story_mark(i), &never);
         late += mirai_task_outcome(trials->tasks[i]) == MIRAI_OUTCOME_VALUE;
         mirai_task_release(trials->tasks[i]);
     }
@@ -212,23 +188,6 @@ static void test_cancel_race__each_of_many_costs_the_same(void **state)
     if (much > 25 * (little + 100)) fail_msg("%lld us for ten times what took %lld us", (long long)much, (long long)little);
 }
 
-static int make_marks(void **state)
-{
-    (void)state;
-    const char *path = story_path("marks");
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0 || ftruncate(fd, TRIALS) != 0 || close(fd) != 0 || setenv("STORY_MARKS", path, 1) != 0) return -1;
-    marks = map_marks();
-    return marks != NULL ? 0 : -1;
-}
-
-static int drop_marks(void **state)
-{
-    (void)state;
-    story_remove_files();
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
     MIRAI_EXIT_IF(mirai_main(argc, argv, setup));
@@ -238,5 +197,5 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_cancel_race__of_all_while_they_come_in),
         cmocka_unit_test(test_cancel_race__each_of_many_costs_the_same),
     };
-    return cmocka_run_group_tests(tests, make_marks, drop_marks);
+    return cmocka_run_group_tests(tests, story_marks_make, story_marks_drop);
 }
