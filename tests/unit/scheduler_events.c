@@ -35,8 +35,9 @@ void model_follow(world *w)
 {
     model_catch_up(w, true);
     note_failures(w);
+    model_watch(w);
     model_judge(w);
-    model_excuse(w);
+    model_watch(w);
 }
 
 static void do_cancel(world *w, uint32_t number)

@@ -207,14 +207,6 @@ void model_set_ahead(world *w, uint32_t number)
     mirai__sched_set_ahead(&w->sched, w->ahead);
 }
 
-void model_excuse(world *w)
-{
-    for (int i = 0; i < w->live_count; i++) {
-        daemon_model *daemon = &w->daemons[w->live[i]];
-        if (model_has_excess(&w->groups[daemon->group])) daemon->excused = true;
-    }
-}
-
 /* ---- commands ---- */
 
 static bool is_plain(const wish *wish)
@@ -279,8 +271,34 @@ void model_on_lend(world *w, const mirai__sched_command *command)
     w->last_attempt = task->lent_attempt = command->attempt;
     task->slot = command->slot;
     task->lender = id_of(daemon);
+    if (daemon->lent_count == 0) daemon->recallable = false;
     daemon->lent[daemon->lent_count++] = id;
     w->totals->lent++;
+}
+
+/* One of a higher priority waits. */
+static bool is_urgent(const world *w)
+{
+    for (int id = w->oldest; id < w->task_count; id++)
+        if (w->tasks[id].state == MIRAI_TASK_QUEUED && w->tasks[id].priority > 0) return true;
+    return false;
+}
+
+/* Whether it is not to keep what is lent to it. */
+static bool is_recallable(const world *w, const daemon_model *daemon)
+{
+    return daemon->lent_count > w->ahead || !may_hold(w, daemon) || is_urgent(w);
+}
+
+void model_watch(world *w)
+{
+    bool excess = false;
+    for (int i = 0; i < w->group_count; i++) excess = excess || model_has_excess(&w->groups[i]);
+    for (int i = 0; i < w->live_count; i++) {
+        daemon_model *daemon = &w->daemons[w->live[i]];
+        if (model_has_excess(&w->groups[daemon->group])) daemon->excused = true;
+        if (daemon->lent_count > 0 && (excess || is_recallable(w, daemon))) daemon->recallable = true;
+    }
 }
 
 void model_on_recall(world *w, const mirai__sched_command *command)
@@ -288,6 +306,10 @@ void model_on_recall(world *w, const mirai__sched_command *command)
     daemon_model *daemon = &w->daemons[mirai__list_entry(command->daemon, held_daemon, sched)->id];
     bool good = command->count > 0 && command->count <= daemon->lent_count;
     if (!model_expect(w, good, "%d recalled of %d", (int)command->count, daemon->lent_count)) return;
+    bool stolen = model_has_idle(w) && command->count == (daemon->lent_count + 1) / 2;
+    good = stolen || (daemon->recallable && command->count == daemon->lent_count);
+    model_expect(w, good, "%d recalled of %d for no reason", (int)command->count, daemon->lent_count);
+    daemon->recallable = false;
     mirai__sched_task *task = mirai__sched_last_lent(command->daemon);
     for (int left = command->count; left > 0 && daemon->lent_count > claimed_of_lent(daemon); left--) {
         int index = daemon->lent_count - 1;
@@ -323,14 +345,6 @@ static void check_unclaimed(world *w, const daemon_model *daemon)
     model_expect(w, may_hold(w, daemon), "daemon %d keeps what is lent", id_of(daemon));
     model_expect(w, !model_has_idle(w), "daemon %d keeps what another could run", id_of(daemon));
     model_expect(w, daemon->lent_count <= w->ahead, "daemon %d keeps %d", id_of(daemon), daemon->lent_count);
-}
-
-/* One of a higher priority waits. */
-static bool is_urgent(const world *w)
-{
-    for (int id = w->oldest; id < w->task_count; id++)
-        if (w->tasks[id].state == MIRAI_TASK_QUEUED && w->tasks[id].priority > 0) return true;
-    return false;
 }
 
 void model_check_lending(world *w)

@@ -80,6 +80,7 @@ typedef struct daemon_model {
     bool borrows, promoted;     /* promoted: the attempt was lent before */
     bool left;                  /* it claims nothing more */
     bool excused;               /* from being lent more during this attempt */
+    bool recallable;            /* there was a reason to recall all that is lent to it */
     int known;                  /* number of setups when it was last given a task: it owes none of them */
 } daemon_model;
 
@@ -168,8 +169,8 @@ void model_revoke(world *w, daemon_model *daemon, int but);
 /* The first of those lent is the attempt. False: none is. */
 bool model_promote(world *w, daemon_model *daemon);
 void model_set_ahead(world *w, uint32_t number);
-/* Where there are too many daemons now, those that are busy need not be lent more. */
-void model_excuse(world *w);
+/* Where there are too many daemons now, those that are busy need not be lent more; what is lent may be recalled. */
+void model_watch(world *w);
 void model_on_lend(world *w, const mirai__sched_command *command);
 void model_on_recall(world *w, const mirai__sched_command *command);
 /* Operations on tasks. */
