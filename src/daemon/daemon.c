@@ -215,7 +215,7 @@ static mirai_status take(mirai_daemon *daemon, int64_t deadline, mirai_job **out
     (void)pthread_mutex_lock(&daemon->lock);
     for (;; looked = true) {
         sweep(daemon);
-        int64_t now = mirai__now_ms(), until;
+        int64_t now = deadline != MIRAI__NEVER || mirai__departure_is_timed(daemon) ? mirai__now_ms() : 0, until;
         mirai__departure_look(daemon, now, &until);
         status = take_now(daemon, now, out);
         if (status != MIRAI_E_AGAIN) break;

@@ -9,9 +9,14 @@
 
 enum { ANSWER_MS = 5000 };
 
+bool mirai__departure_is_timed(const mirai_daemon *daemon)
+{
+    return daemon->settings.idle_ms > 0 || daemon->settings.wall_ms > 0 || daemon->exit_code != 0;
+}
+
 void mirai__departure_count(mirai_daemon *daemon, bool counts)
 {
-    daemon->idle_since = mirai__now_ms();
+    if (daemon->settings.idle_ms > 0) daemon->idle_since = mirai__now_ms();
     if (counts) daemon->jobs++;
 }
 
