@@ -365,12 +365,27 @@ static void test_scheduler_lend__is_halved_for_one_that_idles(void **state)
     fixture *f = begin_lent(state, 2, 5);
     start(f, 1);
     expect_recall(f, 0, 3);
-    for (int i = 5; i > 2; i--) give_back(f, i);
-    (void)expect_run(f, 1, 3);
-    (void)expect_kind(f, MIRAI__COMMAND_LEND);
-    (void)expect_kind(f, MIRAI__COMMAND_LEND);
+    for (int i = 3; i > 0; i--) give_back(f, i);
+    (void)expect_run(f, 1, 1);
+    assert_ptr_equal(expect_kind(f, MIRAI__COMMAND_LEND).task, &f->tasks[2]);
+    assert_ptr_equal(expect_kind(f, MIRAI__COMMAND_LEND).task, &f->tasks[3]);
     expect_none(f);
     assert_int_equal(f->sched.lent, 4);
+}
+
+/* It has begun the first half, and what it is at may take long: with the result before it is asked for more. */
+static void test_scheduler_lend__is_asked_for_again_with_each_result(void **state)
+{
+    fixture *f = begin_lent(state, 2, 2);
+    start(f, 1);
+    expect_recall(f, 0, 1);
+    expect_none(f);
+    finish(f, 0, 0, MIRAI_OUTCOME_VALUE);
+    expect_resolve(f, 0, MIRAI_OUTCOME_VALUE);
+    expect_recall(f, 0, 1);
+    give_back(f, 2);
+    (void)expect_run(f, 1, 2);
+    expect_none(f);
 }
 
 /* Where nothing came back there is no point in asking again, before more is lent. */
@@ -534,6 +549,7 @@ int main(void)
         CASE(test_scheduler_lend__is_recalled_from_one_that_is_killed),
         CASE(test_scheduler_lend__follows_what_may_be_lent),
         CASE(test_scheduler_lend__is_halved_for_one_that_idles),
+        CASE(test_scheduler_lend__is_asked_for_again_with_each_result),
         CASE(test_scheduler_lend__is_asked_for_once),
         CASE(test_scheduler_lend__wakes_dormant_daemons),
         CASE(test_scheduler_lend__is_cancelled_and_timed_out),
