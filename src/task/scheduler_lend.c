@@ -147,11 +147,6 @@ void mirai__sched_recalled(mirai__sched *sched, mirai__sched_task *task)
 {
     if (!mirai__sched_is_lent(task)) return;
     mirai__sched_daemon *daemon = task->daemon;
-    if (sched->closing == MIRAI_CANCEL) {
-        mirai__sched_resolve(sched, task, MIRAI_OUTCOME_CLOSED);
-        mirai__sched_conclude(sched, sched->now);
-        return;
-    }
     mirai__sched_unlend(sched, task);
     mirai__sched_shape_queue(sched, task, true);
     note_laden(sched, daemon);
