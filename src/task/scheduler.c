@@ -220,6 +220,21 @@ static size_t abandon_waiting(mirai__sched *sched, mirai_outcome outcome, int64_
     return count;
 }
 
+/* What is lent still: its daemon has begun it out of turn, or says so. */
+static size_t abandon_lent(mirai__sched *sched, mirai_outcome outcome, int64_t now)
+{
+    size_t count = 0;
+    if (sched->lent == 0) return 0;
+    for (mirai__list *node = sched->daemons.next; node != &sched->daemons; node = node->next) {
+        mirai__sched_daemon *daemon = mirai__list_entry(node, mirai__sched_daemon, all);
+        for (mirai__sched_task *task; (task = mirai__sched_last_lent(daemon)); count++) {
+            if (outcome == MIRAI_OUTCOME_CANCELLED) note_cancel(task, MIRAI_CANCEL_INTERRUPTED);
+            mirai__sched_abandon(sched, task, outcome, now);
+        }
+    }
+    return count;
+}
+
 /* Every attempt that somebody still waits for; the others have been stopped before. */
 static size_t abandon_running(mirai__sched *sched, mirai_outcome outcome, int64_t now)
 {
@@ -238,6 +253,7 @@ size_t mirai__sched_cancel_all(mirai__sched *sched, int64_t now)
 {
     sched->now = now;
     size_t count = abandon_waiting(sched, MIRAI_OUTCOME_CANCELLED, now);
+    count += abandon_lent(sched, MIRAI_OUTCOME_CANCELLED, now);
     count += abandon_running(sched, MIRAI_OUTCOME_CANCELLED, now);
     mirai__sched_conclude(sched, now);
     return count;
@@ -261,6 +277,7 @@ void mirai__sched_close(mirai__sched *sched, int32_t how, int64_t now)
     sched->now = now;
     if (sched->closing == MIRAI_CANCEL) {
         (void)abandon_waiting(sched, MIRAI_OUTCOME_CLOSED, now);
+        (void)abandon_lent(sched, MIRAI_OUTCOME_CLOSED, now);
         mirai__sched_setup_fail_open(sched, now);
         (void)abandon_running(sched, MIRAI_OUTCOME_CLOSED, now);
         stop_setups(sched, now);

@@ -41,7 +41,8 @@
  *    first of those lent becomes its present one, claimed or not;
  *  - what is lent is QUEUED. Before an event that ends tasks (cancel, cancel_all, advance with a time-out that is due,
  *    close) the owner takes back those that it may concern: what it could revoke it gives back (recalled()), and
- *    where a daemon had claimed it, the results that were before are there to be given to the machine;
+ *    where a daemon had claimed it, the results that were before are there to be given to the machine. What is lent
+ *    still then, to a daemon that claims out of turn, is ended like what runs, and is lent no more;
  *  - what a daemon has still when it is gone counts as begun;
  *  - lent are only tasks of priority 0, in order, while no other kind waits, and none to daemons that have a setup to
  *    run. They are recalled when one of a higher priority comes, a setup, when the daemon's attempt is stopped or it

@@ -41,6 +41,13 @@ void mirai__sched_judge_room(mirai__sched *sched, mirai__sched_daemon *daemon)
         mirai__list_append(&sched->roomy, &daemon->roomy);
 }
 
+/* Something of what is lent to it may be worth recalling: it was not asked since that has changed. */
+static void note_laden(mirai__sched *sched, mirai__sched_daemon *daemon)
+{
+    if (daemon->lent_count > 0 && mirai__list_is_empty(&daemon->laden))
+        mirai__list_append(&sched->laden, &daemon->laden);
+}
+
 /* ---- out ---- */
 
 /* Besides what it has, nothing may come before: a setup, or its end. */
@@ -81,7 +88,7 @@ bool mirai__sched_next_lend(mirai__sched *sched, mirai__sched_command *out)
     mirai__sched_shape_unqueue(task);
     mirai__list_append(&daemon->lent, &task->node);
     daemon->lent_count++;
-    if (mirai__list_is_empty(&daemon->laden)) mirai__list_append(&sched->laden, &daemon->laden);
+    note_laden(sched, daemon);
     sched->lent++;
     task->daemon = daemon;
     task->attempt = ++sched->last_attempt;
@@ -121,6 +128,7 @@ bool mirai__sched_promote(mirai__sched *sched, mirai__sched_daemon *daemon)
     daemon->slot = task->slot;
     daemon->task = task;
     daemon->tried = true;
+    note_laden(sched, daemon);
     mirai__sched_judge_room(sched, daemon);
     return true;
 }
@@ -139,14 +147,9 @@ void mirai__sched_recalled(mirai__sched *sched, mirai__sched_task *task)
 {
     if (!mirai__sched_is_lent(task)) return;
     mirai__sched_daemon *daemon = task->daemon;
-    if (sched->closing == MIRAI_CANCEL) {
-        mirai__sched_resolve(sched, task, MIRAI_OUTCOME_CLOSED);
-        mirai__sched_conclude(sched, sched->now);
-        return;
-    }
     mirai__sched_unlend(sched, task);
     mirai__sched_shape_queue(sched, task, true);
-    if (daemon->lent_count > 0 && mirai__list_is_empty(&daemon->laden)) mirai__list_append(&sched->laden, &daemon->laden);
+    note_laden(sched, daemon);
     if (sched->closing) mirai__sched_plan_spawns(sched, sched->now); /* there may be nobody left for it */
 }
 
@@ -169,7 +172,7 @@ bool mirai__sched_next_steal(mirai__sched *sched, mirai__sched_command *out)
     for (int32_t i = 0; i < sched->group_count && !idle; i++) idle = !mirai__list_is_empty(&sched->groups[i].idle);
     if (!idle) return false;
     mirai__sched_daemon *daemon = mirai__list_entry(sched->laden.next, mirai__sched_daemon, laden);
-    mirai__list_remove(&daemon->laden); /* unless something comes back, there is no point in asking again */
+    mirai__list_remove(&daemon->laden); /* until something changes, there is no point in asking again */
     out->kind = MIRAI__COMMAND_RECALL;
     out->daemon = daemon;
     out->count = (daemon->lent_count + 1) / 2;

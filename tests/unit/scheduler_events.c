@@ -48,7 +48,8 @@ static void do_cancel(world *w, uint32_t number)
     task_model *task = &w->tasks[id];
     if (!task->held) return;
     model_take_back(w, id);
-    int32_t expected = task->state == MIRAI_TASK_QUEUED    ? MIRAI_CANCEL_NEVER_RAN
+    int32_t expected = task->lender != NOBODY              ? MIRAI_CANCEL_INTERRUPTED
+                       : task->state == MIRAI_TASK_QUEUED  ? MIRAI_CANCEL_NEVER_RAN
                        : task->state == MIRAI_TASK_BLOCKED ? MIRAI_CANCEL_NEVER_RAN
                        : task->state == MIRAI_TASK_RUNNING ? MIRAI_CANCEL_INTERRUPTED
                                                            : MIRAI_CANCEL_TOO_LATE;
@@ -172,6 +173,7 @@ static void do_left(world *w, daemon_model *daemon, uint32_t number)
     daemon->left = true;
     int task = daemon->task;
     mirai__sched_daemon_left(&w->sched, &daemon->held->sched, idle, w->now);
+    daemon->claims -= daemon->claims > 0 && daemon->attempt != 0;
     model_let_go(w, daemon);
     if (daemon->state != MIRAI__DAEMON_ENDING) {
         group_model *group = &w->groups[daemon->group];
@@ -387,6 +389,7 @@ static void apply(world *w, model_event event)
     case MODEL_value: model_read(w, pick(w, number), MIRAI_OUTCOME_VALUE); break;
     case MODEL_fail: model_read(w, pick(w, number), MIRAI_OUTCOME_FAILED); break;
     case MODEL_claim: model_claim(w, pick(w, number), number / 64); break;
+    case MODEL_grab: model_grab(w, pick(w, number)); break;
     case MODEL_ahead: model_set_ahead(w, number); break;
     case MODEL_stray: do_stray(w, number); break;
     case MODEL_spawned: do_spawned(w, number, false); break;

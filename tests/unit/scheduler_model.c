@@ -65,6 +65,8 @@ void model_abandon(world *w, int id, mirai_outcome outcome)
     task_model *task = &w->tasks[id];
     if (task->state == MIRAI_TASK_RUNNING)
         model_stop(&w->daemons[task->daemon], model_after(w, task->grace));
+    else if (task->lender != NOBODY)
+        model_unlend(w, id);
     model_decide(w, id, outcome);
 }
 

@@ -19,7 +19,7 @@
     X(value) X(fail) X(stray) X(spawned) X(nomem) X(unspawned) X(ready) X(leave) X(gone) X(tick)   \
         X(advance) X(expire) X(setup) X(forget) X(resize) X(drain) X(close) X(hold) X(take)        \
             X(demand) X(unblock) X(fail_blocked) X(cancel_all) X(left) X(unread) X(launch)            \
-                X(ahead) X(claim)
+                X(ahead) X(claim) X(grab)
 
 enum {
 #define MODEL_ENUM(name) MODEL_##name,

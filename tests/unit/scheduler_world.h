@@ -157,13 +157,17 @@ void model_count_slot(world *w, daemon_model *daemon, uint8_t slot);
 void model_finish(world *w, daemon_model *daemon, mirai_outcome outcome);
 /* It finishes the job that it is at, if any, and may claim the next. */
 void model_claim(world *w, daemon_model *daemon, uint32_t number);
+/* It claims all, out of turn. */
+void model_grab(world *w, daemon_model *daemon);
 /* Read the result of its attempt: with this outcome if it is not finished. */
 void model_read(world *w, daemon_model *daemon, mirai_outcome outcome);
 /* Read all results that are there. */
 void model_read_all(world *w, daemon_model *daemon);
-/* A task that something is to be done to: it is queued or an attempt then. All. */
+/* A task that something is to be done to: it is queued or an attempt then, or was claimed out of turn. All. */
 void model_take_back(world *w, int task);
 void model_take_all_back(world *w);
+/* The task is ended where it is: its daemon had claimed it out of turn. */
+void model_unlend(world *w, int task);
 /* Give back those lent to the daemon that it has not claimed, but `but` of them. */
 void model_revoke(world *w, daemon_model *daemon, int but);
 /* The first of those lent is the attempt. False: none is. */

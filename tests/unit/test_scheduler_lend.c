@@ -365,12 +365,27 @@ static void test_scheduler_lend__is_halved_for_one_that_idles(void **state)
     fixture *f = begin_lent(state, 2, 5);
     start(f, 1);
     expect_recall(f, 0, 3);
-    for (int i = 5; i > 2; i--) give_back(f, i);
-    (void)expect_run(f, 1, 3);
-    (void)expect_kind(f, MIRAI__COMMAND_LEND);
-    (void)expect_kind(f, MIRAI__COMMAND_LEND);
+    for (int i = 3; i > 0; i--) give_back(f, i);
+    (void)expect_run(f, 1, 1);
+    assert_ptr_equal(expect_kind(f, MIRAI__COMMAND_LEND).task, &f->tasks[2]);
+    assert_ptr_equal(expect_kind(f, MIRAI__COMMAND_LEND).task, &f->tasks[3]);
     expect_none(f);
     assert_int_equal(f->sched.lent, 4);
+}
+
+/* It has begun the first half, and what it is at may take long: with the result before it is asked for more. */
+static void test_scheduler_lend__is_asked_for_again_with_each_result(void **state)
+{
+    fixture *f = begin_lent(state, 2, 2);
+    start(f, 1);
+    expect_recall(f, 0, 1);
+    expect_none(f);
+    finish(f, 0, 0, MIRAI_OUTCOME_VALUE);
+    expect_resolve(f, 0, MIRAI_OUTCOME_VALUE);
+    expect_recall(f, 0, 1);
+    give_back(f, 2);
+    (void)expect_run(f, 1, 2);
+    expect_none(f);
 }
 
 /* Where nothing came back there is no point in asking again, before more is lent. */
@@ -459,20 +474,41 @@ static void test_scheduler_lend__counts_as_begun_when_its_daemon_dies(void **sta
     assert_int_equal(f->sched.lent, 0);
 }
 
-static void test_scheduler_lend__is_closed_in_a_closed_pool(void **state)
+/* Whatever it was begun by, and also when it may be tried again. */
+static void test_scheduler_lend__is_closed_with_the_pool(void **state)
 {
-    fixture *f = begin_lent(state, 1, 2);
+    fixture *f = begin_lending(state, 1, 2);
+    submit_lendable(f, 0, 0);
+    submit_request(f, 1, (mirai__sched_request){.retries = 1});
+    submit_lendable(f, 2, 2);
+    (void)expect_run(f, 0, 0);
+    (void)expect_lend(f, 0, 1);
+    (void)expect_lend(f, 0, 2);
     give_back(f, 2);
     mirai__sched_close(&f->sched, MIRAI_CANCEL, f->now);
     expect_resolve(f, 2, MIRAI_OUTCOME_CLOSED);
-    expect_resolve(f, 0, MIRAI_OUTCOME_CLOSED);
-    assert_false(mirai__sched_is_drained(&f->sched));
-    expect_recall(f, 0, 1);
-    mirai__sched_recalled(&f->sched, &f->tasks[1]);
     expect_resolve(f, 1, MIRAI_OUTCOME_CLOSED);
+    expect_resolve(f, 0, MIRAI_OUTCOME_CLOSED);
     (void)expect_kind(f, MIRAI__COMMAND_INTERRUPT);
     expect_none(f);
+    give_back(f, 1); /* late */
+    gone(f, 0);
+    expect_none(f);
     assert_true(mirai__sched_is_drained(&f->sched));
+}
+
+static void test_scheduler_lend__is_cancelled_with_all(void **state)
+{
+    fixture *f = begin_lent(state, 1, 2);
+    give_back(f, 2);
+    assert_int_equal(mirai__sched_cancel_all(&f->sched, f->now), 3);
+    expect_resolve(f, 2, MIRAI_OUTCOME_CANCELLED);
+    expect_resolve(f, 1, MIRAI_OUTCOME_CANCELLED);
+    expect_resolve(f, 0, MIRAI_OUTCOME_CANCELLED);
+    assert_int_equal(f->tasks[2].cancellation, MIRAI_CANCEL_NEVER_RAN);
+    assert_int_equal(f->tasks[1].cancellation, MIRAI_CANCEL_INTERRUPTED);
+    (void)expect_kind(f, MIRAI__COMMAND_INTERRUPT);
+    expect_none(f);
 }
 
 /* It comes back to nobody. */
@@ -534,11 +570,13 @@ int main(void)
         CASE(test_scheduler_lend__is_recalled_from_one_that_is_killed),
         CASE(test_scheduler_lend__follows_what_may_be_lent),
         CASE(test_scheduler_lend__is_halved_for_one_that_idles),
+        CASE(test_scheduler_lend__is_asked_for_again_with_each_result),
         CASE(test_scheduler_lend__is_asked_for_once),
         CASE(test_scheduler_lend__wakes_dormant_daemons),
         CASE(test_scheduler_lend__is_cancelled_and_timed_out),
         CASE(test_scheduler_lend__counts_as_begun_when_its_daemon_dies),
-        CASE(test_scheduler_lend__is_closed_in_a_closed_pool),
+        CASE(test_scheduler_lend__is_closed_with_the_pool),
+        CASE(test_scheduler_lend__is_cancelled_with_all),
         CASE(test_scheduler_lend__is_closed_when_a_pool_drains_and_nobody_stays),
         CASE(test_scheduler_lend__runs_out_of_slots),
     };

@@ -53,7 +53,7 @@ static size_t make(uint64_t seed)
         [MODEL_forget] = 1,    [MODEL_resize] = 2,       [MODEL_hold] = 10,    [MODEL_take] = 10,
         [MODEL_demand] = 30,   [MODEL_unblock] = 6,      [MODEL_left] = 4,     [MODEL_unread] = 4,
         [MODEL_launch] = 1,    [MODEL_fail_blocked] = 1, [MODEL_cancel_all] = 1,
-        [MODEL_ahead] = 2,     [MODEL_claim] = 30};
+        [MODEL_ahead] = 2,     [MODEL_claim] = 30,    [MODEL_grab] = 1};
     static const unsigned factors[] = {0, 1, 1, 1, 4, 16};
     unsigned weights[MODEL_COUNT], sum = 0;
     bool lively = next_random(&seed) % 8 > 0; /* work comes, and daemons to do it */
