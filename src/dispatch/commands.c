@@ -45,8 +45,8 @@ static void run(mirai_pool *pool, const mirai__sched_command *command)
         needs = &everywhere->needs;
     }
     remote->job_end = UINT64_MAX; /* should what goes before it fail */
+    mirai__ahead_offer(remote, command->slot, command->attempt); /* likewise */
     if (command->devices != 0 && !name_devices(pool, remote, command->devices)) return;
-    mirai__ahead_offer(remote, command->slot, command->attempt);
     if (mirai__share_supply(pool, remote, needs)) mirai__remote_run(pool, remote, &job);
 }
 
