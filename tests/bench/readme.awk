@@ -65,7 +65,7 @@ function table() {
     print "| --- | --- | --- | --- | --- |"
     row("a task there and back", "roundtrip_hot_p50_us", "pipe", "pipe_pingpong_us", "roundtrip_p50_us")
     row("the same, 99 of 100 within", "roundtrip_hot_p99_us", "", "", "")
-    row("with the daemon asleep", "roundtrip_asleep_p50_us", "futex", "futex_pingpong_us", "")
+    row("with both sides asleep", "roundtrip_asleep_p50_us", "futex, asleep", "futex_pingpong_asleep_us", "")
     row("on one processor", "roundtrip_one_core_p50_us", "futex", "futex_pingpong_same_core_us", "")
     row("without spinning", "roundtrip_without_spinning_p50_us", "futex", "futex_pingpong_us", "")
     row("tasks, one daemon", "tasks_per_s_1", "", "", "tasks_per_s")

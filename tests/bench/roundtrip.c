@@ -59,7 +59,7 @@ static void asleep(void)
     int64_t *times = bench_times(paused.count);
     make_round(&paused, times);
     bench_say("roundtrip_asleep_p50_us", bench_median_us(times, paused.count), "us",
-              "futex_pingpong_us");
+              "futex_pingpong_asleep_us");
     free(times);
 }
 
