@@ -3,17 +3,27 @@
  */
 #include "spin.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "clock.h"
 
 #define LEAST_NS INT64_C(5000)
 #define MOST_NS INT64_C(20000)
 #define LONG_NS INT64_C(64000)
 
-enum { LONG_EVERY = 16, PAUSES = 8 };
+#define AWAY_NS INT64_C(100000) /* others took the processor for so long: it is theirs */
 
-int64_t mirai__spin_until(const mirai__spin *spin, int64_t now_ns)
+enum { LONG_EVERY = 16, PAUSES = 8, CROWDED = 256 };
+
+int64_t mirai__spin_until(mirai__spin *spin, int how, int64_t now_ns)
 {
+    if (how == MIRAI__SPIN_NOT) return now_ns;
+    if (how == MIRAI__SPIN_YIELD && spin->crowded > 0) {
+        spin->crowded--;
+        return now_ns;
+    }
     if (spin->in_vain % LONG_EVERY == LONG_EVERY - 1) return now_ns + LONG_NS;
     return now_ns + (spin->budget_ns == 0 ? MOST_NS : spin->budget_ns);
 }
@@ -26,7 +36,8 @@ void mirai__spin_learn(mirai__spin *spin, bool in_time)
     spin->in_vain = in_time ? 0 : spin->in_vain + 1;
 }
 
-void mirai__spin_pause(void)
+/* Some tens of nanoseconds in which the processor may do something else. */
+static void pause(void)
 {
     for (int i = 0; i < PAUSES; i++) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -37,6 +48,19 @@ void mirai__spin_pause(void)
         __asm__ volatile("" ::: "memory");
 #endif
     }
+}
+
+int64_t mirai__spin_step(mirai__spin *spin, int how, int64_t now_ns)
+{
+    if (how == MIRAI__SPIN_PAUSE) {
+        pause();
+        return mirai__now_ns();
+    }
+    (void)sched_yield();
+    int64_t now = mirai__now_ns();
+    if (now - now_ns < AWAY_NS) return now;
+    spin->crowded = CROWDED;
+    return INT64_MAX;
 }
 
 bool mirai__spin_is_wished(void)

@@ -17,18 +17,19 @@ void mirai__idle_tell(mirai_daemon *daemon)
     if (daemon->dozes) mirai__link_rouse(daemon->link);
 }
 
-/* Wait actively, where the host has a processor to spare for that. */
+/* Wait actively, in the way for which the host sees processors. */
 static void spin(mirai_daemon *daemon)
 {
     mirai__link *link = daemon->link;
-    if (mirai__link_look(link) || !mirai__link_active(link)) return;
-    int64_t until = mirai__spin_until(&daemon->spin, mirai__now_ns());
-    bool found = false;
-    while (!found && mirai__now_ns() < until) {
-        mirai__spin_pause();
+    int how = mirai__link_look(link) ? MIRAI__SPIN_NOT : mirai__link_active(link);
+    if (how == MIRAI__SPIN_NOT) return;
+    int64_t now = mirai__now_ns(), until = mirai__spin_until(&daemon->spin, how, now);
+    bool found = false, tried = now < until;
+    while (!found && now < until) {
+        now = mirai__spin_step(&daemon->spin, how, now);
         found = mirai__link_look(link);
     }
-    mirai__spin_learn(&daemon->spin, found);
+    if (tried) mirai__spin_learn(&daemon->spin, found);
 }
 
 static bool has_news(mirai_daemon *daemon, uint64_t seen)

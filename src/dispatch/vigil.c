@@ -46,13 +46,13 @@ void mirai__vigil_judge(mirai_pool *pool)
     if (!pool->vigil.wished) return;
     size_t count = pool->remotes.count;
     pool->vigil.cpus = count <= DAEMONS_MAX ? count_cpus(pool) : 0;
-    bool welcome = (size_t)pool->vigil.cpus > count;
+    int how = pool->vigil.cpus == 0 ? MIRAI__SPIN_NOT : (size_t)pool->vigil.cpus > count ? MIRAI__SPIN_PAUSE : MIRAI__SPIN_YIELD;
     size_t cursor = 0;
     void *item;
     uint64_t id;
     while (mirai__map_next(&pool->remotes, &cursor, &id, &item)) {
         mirai__remote *remote = item;
-        if (remote->link != NULL) mirai__link_set_active(remote->link, welcome);
+        if (remote->link != NULL) mirai__link_set_active(remote->link, how);
         if (count > DAEMONS_MAX + 1) return; /* all were told when they became too many */
     }
 }
@@ -63,19 +63,21 @@ void mirai__vigil_judge(mirai_pool *pool)
 typedef struct watched {
     uint64_t ids[DAEMONS_MAX];
     size_t count;
+    int how; /* MIRAI__SPIN_* */
 } watched;
 
-/* False: there are none, or too many: of those that are busy no more are looked through than there are processors. */
+/* False: there are none, or too many. */
 static bool choose(mirai_pool *pool, watched *daemons)
 {
-    int64_t spare = (int64_t)pool->vigil.cpus - 1 - atomic_load_explicit(&vigils, memory_order_relaxed);
-    size_t most = spare > DAEMONS_MAX ? DAEMONS_MAX : spare > 0 ? (size_t)spare : 0;
     daemons->count = 0;
+    if (pool->vigil.cpus == 0) return false;
     for (mirai__list *at = pool->busy.next; at != &pool->busy; at = at->next) {
         mirai__remote *remote = mirai__list_entry(at, mirai__remote, busy);
-        if (daemons->count == most || !is_looked_at(remote)) return false;
+        if (daemons->count == DAEMONS_MAX || !is_looked_at(remote)) return false;
         daemons->ids[daemons->count++] = remote->id;
     }
+    int64_t spare = (int64_t)pool->vigil.cpus - 1 - atomic_load_explicit(&vigils, memory_order_relaxed);
+    daemons->how = spare >= (int64_t)daemons->count ? MIRAI__SPIN_PAUSE : MIRAI__SPIN_YIELD;
     return daemons->count > 0;
 }
 
@@ -94,14 +96,13 @@ static bool look(const mirai_pool *pool, const watched *daemons)
     return false;
 }
 
-static bool wait(mirai_pool *pool, const watched *daemons)
+static bool wait(mirai_pool *pool, const watched *daemons, int64_t now, int64_t until)
 {
-    int64_t until = mirai__spin_until(&pool->vigil.spin, mirai__now_ns());
     bool found;
     (void)atomic_fetch_add_explicit(&vigils, 1, memory_order_relaxed);
-    while (!(found = look(pool, daemons)) && !pool->vigil.called && mirai__now_ns() < until) {
+    while (!(found = look(pool, daemons)) && !pool->vigil.called && now < until) {
         (void)pthread_mutex_unlock(&pool->lock);
-        mirai__spin_pause();
+        now = mirai__spin_step(&pool->vigil.spin, daemons->how, now); /* one driver at a time */
         (void)pthread_mutex_lock(&pool->lock);
     }
     (void)atomic_fetch_sub_explicit(&vigils, 1, memory_order_relaxed);
@@ -115,11 +116,13 @@ bool mirai__vigil_keep(mirai_pool *pool)
     bool slept = vigil->over;
     vigil->over = false;
     if (slept || !vigil->wished || !choose(pool, &daemons)) return false;
+    int64_t now = mirai__now_ns(), until = mirai__spin_until(&vigil->spin, daemons.how, now);
+    if (now == until) return false;
     pool->sleep_until = MIRAI__AWAKE; /* nobody need kick: `called` is enough */
     vigil->called = false;
     vigil->kept++;
     for (size_t i = 0; i < daemons.count; i++) mirai__link_hush(find(pool, daemons.ids[i])->link);
-    bool found = wait(pool, &daemons);
+    bool found = wait(pool, &daemons, now, until);
     if (!vigil->called) mirai__spin_learn(&vigil->spin, found);
     vigil->over = !found && !vigil->called;
     /* Each is read until it has nothing more, and so asks for a bell again. */

@@ -1,7 +1,8 @@
 /*
  * vigil: for a moment before it sleeps, a driver looks at the rings of the daemons that run a job, so that a
- * short task costs no system call. Only while a processor is free for that: of those that host and
- * daemons may use, each busy daemon and each other vigil takes one. Never over other channels than rings.
+ * short task costs no system call. Where a processor is free for that it keeps it: of those that host and
+ * daemons may use, each busy daemon and each other vigil takes one. Else it gives way at each look.
+ * Never over other channels than rings.
  *
  * The pool's lock is held on entry and on return, and dropped between two looks.
  */
@@ -24,7 +25,7 @@ struct mirai_pool;
 void mirai__vigil_init(mirai__vigil *vigil);
 /* False: none was kept, the driver should sleep. True: what came was dealt with, and it should look. */
 bool mirai__vigil_keep(struct mirai_pool *pool);
-/* A daemon has come, or gone: see how many processors there are, and tell the daemons whether one is free for each. */
+/* A daemon has come, or gone: see how many processors there are, and tell the daemons how to wait. */
 void mirai__vigil_judge(struct mirai_pool *pool);
 
 #endif

@@ -60,7 +60,7 @@ typedef struct mirai__channel_ops {
  *    ends are allowed. Meanwhile fd tells of nothing but the end, and of a writer that waits for room.
  *  - rouse, on any thread, ends a doze that was begun by park; one that comes between the two is not lost. Whoever has
  *    read on another thread, while the one that dozes let it, must rouse it.
- *  - set_active tells the peer whether there is a processor free for waiting actively; active is what it told us. A hint.
+ *  - set_active tells the peer how to wait (MIRAI__SPIN_*); active is what it told us. A hint.
  *  - claims are the words that lie in the memory besides (claims.h), as long as the channel; any thread.
  */
 typedef struct mirai__memory_ops {
@@ -70,8 +70,8 @@ typedef struct mirai__memory_ops {
     bool (*park)(mirai__channel *channel);
     void (*doze)(mirai__channel *channel, int timeout_ms);
     void (*rouse)(mirai__channel *channel);
-    void (*set_active)(mirai__channel *channel, bool welcome);
-    bool (*active)(mirai__channel *channel);
+    void (*set_active)(mirai__channel *channel, int how);
+    int (*active)(mirai__channel *channel);
     mirai__claims *(*claims)(mirai__channel *channel);
 } mirai__memory_ops;
 

@@ -249,12 +249,12 @@ static void ring_rouse(mirai__channel *channel)
     mirai__ring_reader_rouse(&((ring_channel *)channel)->in);
 }
 
-static void ring_set_active(mirai__channel *channel, bool welcome)
+static void ring_set_active(mirai__channel *channel, int how)
 {
-    mirai__rings_set_active(&((ring_channel *)channel)->rings, welcome);
+    mirai__rings_set_active(&((ring_channel *)channel)->rings, how);
 }
 
-static bool ring_active(mirai__channel *channel)
+static int ring_active(mirai__channel *channel)
 {
     return mirai__rings_active(&((ring_channel *)channel)->rings);
 }

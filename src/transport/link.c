@@ -15,6 +15,7 @@
 #include "detail.h"
 #include "link_memory.h"
 #include "list.h"
+#include "spin.h"
 
 enum { VECTORS_AT_ONCE = 64 };
 
@@ -373,14 +374,14 @@ void mirai__link_rouse(mirai__link *link)
     if (mirai__link_dozes(link)) link->channel->memory->rouse(link->channel);
 }
 
-void mirai__link_set_active(mirai__link *link, bool welcome)
+void mirai__link_set_active(mirai__link *link, int how)
 {
-    if (mirai__link_dozes(link)) link->channel->memory->set_active(link->channel, welcome);
+    if (mirai__link_dozes(link)) link->channel->memory->set_active(link->channel, how);
 }
 
-bool mirai__link_active(mirai__link *link)
+int mirai__link_active(mirai__link *link)
 {
-    return mirai__link_dozes(link) && link->channel->memory->active(link->channel);
+    return mirai__link_dozes(link) ? link->channel->memory->active(link->channel) : MIRAI__SPIN_NOT;
 }
 
 mirai__claims *mirai__link_claims(mirai__link *link)

@@ -50,8 +50,8 @@ void mirai__link_hush(mirai__link *link);
 bool mirai__link_park(mirai__link *link);
 void mirai__link_doze(mirai__link *link, int64_t deadline);
 void mirai__link_rouse(mirai__link *link);
-void mirai__link_set_active(mirai__link *link, bool welcome);
-bool mirai__link_active(mirai__link *link);
+void mirai__link_set_active(mirai__link *link, int how);
+int mirai__link_active(mirai__link *link);
 /* The words by which jobs are claimed (claims.h); NULL where the channel is not in shared memory. As long as the link;
  * any thread. */
 mirai__claims *mirai__link_claims(mirai__link *link);

@@ -22,6 +22,7 @@
 #include "detail.h"
 #include "fault.h"
 #include "shared_memory.h"
+#include "spin.h"
 
 enum { LINE = 128 /* two cache lines: processors fetch them in pairs */ };
 
@@ -257,14 +258,15 @@ void mirai__ring_reader_rouse(const mirai__ring_reader *reader)
 
 /* ---- a hint ---------------------------------------------------------------------------------- */
 
-void mirai__rings_set_active(const mirai__rings *rings, bool welcome)
+void mirai__rings_set_active(const mirai__rings *rings, int how)
 {
     shared *memory = rings->base;
-    atomic_store_explicit(&memory->active, welcome, memory_order_relaxed);
+    atomic_store_explicit(&memory->active, (uint32_t)how, memory_order_relaxed);
 }
 
-bool mirai__rings_active(const mirai__rings *rings)
+int mirai__rings_active(const mirai__rings *rings)
 {
     const shared *memory = rings->base;
-    return atomic_load_explicit(&memory->active, memory_order_relaxed) != 0;
+    uint32_t how = atomic_load_explicit(&memory->active, memory_order_relaxed);
+    return how <= MIRAI__SPIN_PAUSE ? (int)how : MIRAI__SPIN_NOT;
 }

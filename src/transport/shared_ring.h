@@ -92,9 +92,9 @@ void mirai__ring_reader_doze(const mirai__ring_reader *reader, int timeout_ms);
 /* Any thread of the reader's process: end the doze. */
 void mirai__ring_reader_rouse(const mirai__ring_reader *reader);
 
-/* A word for the other side, from who created the rings: whether waiting actively is welcome. Only a hint. */
-void mirai__rings_set_active(const mirai__rings *rings, bool welcome);
-bool mirai__rings_active(const mirai__rings *rings);
+/* A word for the other side, from who created the rings: how to wait (MIRAI__SPIN_*). Only a hint. */
+void mirai__rings_set_active(const mirai__rings *rings, int how);
+int mirai__rings_active(const mirai__rings *rings);
 
 /* Which jobs the daemon has begun; at first no word is offered. As long as they are mapped. */
 mirai__claims *mirai__rings_claims(const mirai__rings *rings);

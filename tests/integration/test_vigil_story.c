@@ -6,6 +6,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -161,6 +162,27 @@ static void test_vigil__can_be_turned_off(void **state)
     story_close(pool);
 }
 
+/* Host and daemon take turns on it. */
+static void test_vigil__on_one_processor(void **state)
+{
+    (void)state;
+    cpu_set_t all, one;
+    assert_int_equal(sched_getaffinity(0, sizeof all, &all), 0);
+    CPU_ZERO(&one);
+    for (int i = 0; i < CPU_SETSIZE && CPU_COUNT(&one) == 0; i++)
+        if (CPU_ISSET(i, &all)) CPU_SET(i, &one);
+    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+    mirai_pool *pool = story_open(2);
+    run_hot(pool);
+    worker other = {.pool = pool};
+    assert_int_equal(pthread_create(&other.thread, NULL, work, &other), 0);
+    run_hot(pool);
+    assert_int_equal(pthread_join(other.thread, NULL), 0);
+    assert_true(other.good);
+    story_close(pool);
+    assert_int_equal(sched_setaffinity(0, sizeof all, &all), 0);
+}
+
 int main(int argc, char **argv)
 {
     MIRAI_EXIT_IF(mirai_main(argc, argv, story_setup));
@@ -173,6 +195,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_vigil__threads_share_a_pool),
         cmocka_unit_test(test_vigil__is_called_off),
         cmocka_unit_test(test_vigil__can_be_turned_off),
+        cmocka_unit_test(test_vigil__on_one_processor),
     };
     return cmocka_run_group_tests(tests, story_open_two, story_close_state);
 }

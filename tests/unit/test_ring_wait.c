@@ -14,6 +14,7 @@
 
 #include "channel_ends.h"
 #include "shared_ring.h"
+#include "spin.h"
 
 enum { PATIENCE_MS = 120000, ROUNDS = 20000 };
 
@@ -133,15 +134,18 @@ static void test_ring_wait__parks_only_over_an_empty_ring(void **state)
     ends_close(&ends);
 }
 
-static void test_ring_wait__tells_whether_spinning_is_welcome(void **state)
+static void test_ring_wait__tells_how_to_wait(void **state)
 {
     (void)state;
+    static const int ways[] = {MIRAI__SPIN_PAUSE, MIRAI__SPIN_YIELD, MIRAI__SPIN_NOT};
     channel_ends ends = ends_open(BY_RING);
-    assert_false(memory_of(ends.b)->active(ends.b));
-    memory_of(ends.a)->set_active(ends.a, true);
-    assert_true(memory_of(ends.b)->active(ends.b));
-    memory_of(ends.a)->set_active(ends.a, false);
-    assert_false(memory_of(ends.b)->active(ends.b));
+    assert_int_equal(memory_of(ends.b)->active(ends.b), MIRAI__SPIN_NOT);
+    for (size_t i = 0; i < 3; i++) {
+        memory_of(ends.a)->set_active(ends.a, ways[i]);
+        assert_int_equal(memory_of(ends.b)->active(ends.b), ways[i]);
+    }
+    memory_of(ends.a)->set_active(ends.a, 77); /* what a hostile peer may say */
+    assert_int_equal(memory_of(ends.b)->active(ends.b), MIRAI__SPIN_NOT);
     ends_close(&ends);
 }
 
@@ -257,7 +261,7 @@ int main(void)
         cmocka_unit_test(test_ring_wait__no_bell_for_who_looks),
         cmocka_unit_test(test_ring_wait__the_patient_do_not_disturb),
         cmocka_unit_test(test_ring_wait__parks_only_over_an_empty_ring),
-        cmocka_unit_test(test_ring_wait__tells_whether_spinning_is_welcome),
+        cmocka_unit_test(test_ring_wait__tells_how_to_wait),
         cmocka_unit_test(test_ring_wait__loses_no_wake_up_between_two_readers),
     };
     return cmocka_run_group_tests_name("ring_wait", tests, NULL, NULL);

@@ -8,11 +8,36 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "clock.h"
 #include "spin.h"
 
-static int64_t budget(const mirai__spin *spin)
+static int64_t budget(mirai__spin *spin)
 {
-    return mirai__spin_until(spin, 1000) - 1000;
+    return mirai__spin_until(spin, MIRAI__SPIN_PAUSE, 1000) - 1000;
+}
+
+static void test_spin__waits_as_it_is_told(void **state)
+{
+    (void)state;
+    mirai__spin spin = {0};
+    assert_int_equal(mirai__spin_until(&spin, MIRAI__SPIN_NOT, 1000), 1000);
+    assert_true(mirai__spin_until(&spin, MIRAI__SPIN_YIELD, 1000) > 1000);
+    int64_t now = mirai__now_ns();
+    int64_t then = mirai__spin_step(&spin, MIRAI__SPIN_PAUSE, now);
+    assert_true(then > now && then <= mirai__now_ns());
+}
+
+/* As if the processor had been away since long ago. */
+static void test_spin__gives_way_no_more_where_that_takes_long(void **state)
+{
+    (void)state;
+    mirai__spin spin = {0};
+    assert_true(mirai__spin_step(&spin, MIRAI__SPIN_YIELD, mirai__now_ns() - 1000000) == INT64_MAX);
+    int refused = 0;
+    while (mirai__spin_until(&spin, MIRAI__SPIN_YIELD, 1000) == 1000) refused++;
+    assert_in_range(refused, 10, 10000);
+    spin.crowded = 5;
+    assert_true(budget(&spin) > 0); /* with a processor of its own that does not matter */
 }
 
 static void test_spin__is_wished_unless_told_otherwise(void **state)
@@ -62,6 +87,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_spin__is_wished_unless_told_otherwise),
+        cmocka_unit_test(test_spin__waits_as_it_is_told),
+        cmocka_unit_test(test_spin__gives_way_no_more_where_that_takes_long),
         cmocka_unit_test(test_spin__learns),
         cmocka_unit_test(test_spin__tries_for_long_now_and_then),
     };
