@@ -19,10 +19,14 @@ static uint64_t word_of(uint64_t pattern, uint64_t index)
 /* The part of a pattern that begins at an index, which is a multiple of 8. */
 static void fill_part(uint8_t *into, size_t size, uint64_t pattern, size_t index)
 {
-    for (size_t i = 0; i < size; i += sizeof(uint64_t)) {
-        uint64_t word = word_of(pattern, index + i);
-        memcpy(into + i, &word, size - i < sizeof word ? size - i : sizeof word);
+    uint64_t word;
+    size_t i = 0;
+    for (; size - i >= sizeof word; i += sizeof word) {
+        word = word_of(pattern, index + i);
+        memcpy(into + i, &word, sizeof word); /* of a constant size: one store */
     }
+    word = word_of(pattern, index + i);
+    memcpy(into + i, &word, size - i);
 }
 
 void pattern_fill(void *into, size_t size, uint64_t pattern)
@@ -33,11 +37,14 @@ void pattern_fill(void *into, size_t size, uint64_t pattern)
 int64_t pattern_differs(const void *bytes, size_t size, uint64_t pattern)
 {
     const uint8_t *at = bytes;
-    for (size_t i = 0; i < size; i += sizeof(uint64_t)) {
-        uint64_t word = word_of(pattern, i);
-        if (memcmp(at + i, &word, size - i < sizeof word ? size - i : sizeof word) != 0) return (int64_t)i;
+    uint64_t word, real;
+    size_t i = 0;
+    for (; size - i >= sizeof word; i += sizeof word) {
+        memcpy(&real, at + i, sizeof real);
+        if (real != word_of(pattern, i)) return (int64_t)i;
     }
-    return -1;
+    word = word_of(pattern, i);
+    return memcmp(at + i, &word, size - i) != 0 ? (int64_t)i : -1;
 }
 
 size_t pattern_force(const void *over, size_t size, uint64_t pattern)
