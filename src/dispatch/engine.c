@@ -137,6 +137,7 @@ static void take_events(mirai_pool *pool, const struct mirai__waiter *self, int 
 void mirai__engine_turn(mirai_pool *pool, struct mirai__waiter *self, int64_t deadline)
 {
     if (self != NULL && mirai__vigil_keep(pool)) {
+        mirai__engine_commands(pool); /* the lock may be dropped now: nobody may see what is decided and not carried out */
         if (pool->vigil.kept % VIGILS == 0) take_events(pool, self, 0); /* there are other sources */
     } else {
         int64_t until = mirai__engine_deadline(pool);

@@ -147,6 +147,53 @@ static void test_turn__kick_taken_by_one_who_drives_no_more_is_passed_on(void **
     story_close(pool);
 }
 
+/* ---- what is decided and what is told -------------------------------------------------------- */
+
+typedef struct traveller {
+    pthread_t thread;
+    turnstile door;
+    mirai_pool *pool;
+    mirai_task *task; /* at hand */
+    bool good;
+} traveller;
+
+enum { TRIPS = 2000 };
+
+static void *travel(void *context)
+{
+    traveller *self = context;
+    self->good = true;
+    turnstile_choose(&self->door);
+    for (int i = 0; i < TRIPS && self->good; i++) {
+        self->good = mirai_pool_submit(self->pool, &self->task, "echo", mirai_int(i), NULL) == MIRAI_OK &&
+                     mirai_task_wait(self->task, STORY_PATIENCE) == MIRAI_OK;
+        mirai_task_release(self->task);
+    }
+    turnstile_end();
+    return NULL;
+}
+
+/* Where a driver lets the lock go, also in passing, a task that has resolved for one is resolved for all. */
+static void test_turn__nothing_decided_is_untold_while_others_may_look(void **state)
+{
+    (void)state;
+    static traveller driver;
+    mirai_pool *pool = story_open(1);
+    driver = (traveller){.door = {.epoll = pool->epoll, .holds = BEFORE}, .pool = pool};
+    assert_int_equal(pthread_create(&driver.thread, NULL, travel, &driver), 0);
+    int untold = 0;
+    while (turnstile_await(&driver.door, BEFORE | ENDED) == BEFORE) {
+        (void)pthread_mutex_lock(&pool->lock);
+        untold += driver.task->sched.state == MIRAI_TASK_RESOLVED && !mirai__task_is_resolved(driver.task);
+        (void)pthread_mutex_unlock(&pool->lock);
+        turnstile_let(&driver.door);
+    }
+    assert_int_equal(pthread_join(driver.thread, NULL), 0);
+    assert_true(driver.good);
+    assert_int_equal(untold, 0);
+    story_close(pool);
+}
+
 /* ---- interrupts ------------------------------------------------------------------------------ */
 
 static void test_turn__interrupt_taken_by_one_who_drives_no_more_ends_the_wait(void **state)
@@ -450,6 +497,7 @@ int main(int argc, char **argv)
     MIRAI_EXIT_IF(mirai_main(argc, argv, story_setup));
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_turn__kick_taken_by_one_who_drives_no_more_is_passed_on),
+        cmocka_unit_test(test_turn__nothing_decided_is_untold_while_others_may_look),
         cmocka_unit_test(test_turn__interrupt_taken_by_one_who_drives_no_more_ends_the_wait),
         cmocka_unit_test(test_turn__interrupt_ends_all_waits),
         cmocka_unit_test(test_turn__interrupt_found_by_a_later_wait_ends_the_earlier_too),
