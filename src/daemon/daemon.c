@@ -213,17 +213,20 @@ static mirai_status take(mirai_daemon *daemon, int64_t deadline, mirai_job **out
     mirai_status status;
     bool looked = !mirai__link_dozes(daemon->link); /* for what has come, also where there is no time to wait */
     (void)pthread_mutex_lock(&daemon->lock);
-    for (;; looked = true) {
+    for (;;) {
         sweep(daemon);
         int64_t now = deadline != MIRAI__NEVER || mirai__departure_is_timed(daemon) ? mirai__now_ms() : 0, until;
         mirai__departure_look(daemon, now, &until);
+        bool had = daemon->present != NULL;
         status = take_now(daemon, now, out);
         if (status != MIRAI_E_AGAIN) break;
+        if (had) continue; /* it was passed over: only now there is nothing to do */
         if (deadline <= now && looked) {
             status = mirai__fail(MIRAI_E_TIMEDOUT, "no job within the time given");
             break;
         }
         mirai__idle_wait(daemon, deadline < until ? deadline : until);
+        looked = true;
     }
     (void)pthread_mutex_unlock(&daemon->lock);
     return status;

@@ -69,20 +69,27 @@ static bool revoke(mirai__claims *claims, const mirai__sched_task *task)
     return mirai__claims_revoke(claims, task->slot, task->attempt);
 }
 
-void mirai__ahead_recall(mirai_pool *pool, mirai__remote *remote, int32_t count)
+/* The last of those that it says to have begun, of the first `count`; NULL: none. */
+static const mirai__sched_task *take_back(mirai_pool *pool, mirai__remote *remote, int32_t count)
 {
+    const mirai__sched_task *begun = NULL;
     mirai__claims *claims = claims_of(remote);
     mirai__sched_task *before, *task = claims != NULL ? mirai__sched_last_lent(&remote->sched) : NULL;
     for (int32_t later = remote->sched.lent_count - count; task != NULL; task = before, later--) {
         before = mirai__sched_lent_before(&remote->sched, task);
-        if (later <= 0 && revoke(claims, task)) mirai__sched_recalled(&pool->sched, task);
+        if (later > 0) continue;
+        if (revoke(claims, task))
+            mirai__sched_recalled(&pool->sched, task);
+        else if (begun == NULL)
+            begun = task;
     }
+    return begun;
 }
 
 bool mirai__ahead_cut(mirai_pool *pool, mirai__remote *remote)
 {
     mirai__claims *claims = claims_of(remote);
-    mirai__ahead_recall(pool, remote, remote->sched.lent_count);
+    (void)take_back(pool, remote, remote->sched.lent_count);
     return remote->sched.attempt != 0 && mirai__claims_revoke(claims, remote->sched.slot, remote->sched.attempt);
 }
 
@@ -116,6 +123,13 @@ void mirai__ahead_settle(mirai_pool *pool, mirai_task *task)
         catch_up(pool, remote, is_lent, &task->sched);
 }
 
+/* Behind what it says to have begun nothing can be held back, but what is said to be begun too. */
+void mirai__ahead_recall(mirai_pool *pool, mirai__remote *remote, int32_t count)
+{
+    const mirai__sched_task *begun = take_back(pool, remote, count);
+    if (begun != NULL && mirai__sched_lent_before(&remote->sched, begun) != NULL) catch_up(pool, remote, is_lent, begun);
+}
+
 static mirai__remote *find_laden(const mirai_pool *pool)
 {
     for (mirai__list *at = pool->busy.next; at != &pool->busy; at = at->next) {
@@ -130,7 +144,7 @@ void mirai__ahead_settle_all(mirai_pool *pool)
     if (pool->sched.lent == 0) return;
     for (mirai__list *at = pool->busy.next; at != &pool->busy; at = at->next) {
         mirai__remote *remote = mirai__list_entry(at, mirai__remote, busy);
-        mirai__ahead_recall(pool, remote, remote->sched.lent_count);
+        (void)take_back(pool, remote, remote->sched.lent_count);
     }
     for (mirai__remote *remote; (remote = find_laden(pool)) != NULL;) catch_up(pool, remote, is_laden, remote);
 }

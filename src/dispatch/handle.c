@@ -128,12 +128,18 @@ static void exchange(mirai_pool *pool, mirai_task *task)
     task->request = NULL;
 }
 
+void mirai__task_tell(mirai_pool *pool, mirai_task *task)
+{
+    if (!task->told) mirai__events_task(pool, MIRAI_EVENT_TASK_RESOLVED, task);
+    task->told = true;
+}
+
 void mirai__task_resolved(mirai_pool *pool, mirai_task *task)
 {
     if (task->sched.outcome == MIRAI_OUTCOME_LOST && task->sched.loss == MIRAI__LOSS_UNSTARTED)
         mirai__cause_unstarted(task, pool->start_detail);
     mirai__output_settle(pool, task);
-    mirai__events_task(pool, MIRAI_EVENT_TASK_RESOLVED, task);
+    mirai__task_tell(pool, task);
     mirai__extra *extra = atomic_load_explicit(&task->extra, memory_order_relaxed);
     if (extra != NULL) {
         mirai__dependency_settle(pool, task);

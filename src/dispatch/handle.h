@@ -64,12 +64,15 @@ struct mirai_task {
     _Atomic bool is_resolved; /* set under the pool's lock, last of all that resolving does; may be read without */
     _Atomic uint8_t decoding; /* 0 not yet, 1 under way, 2 done; see handle.c */
     bool is_held;            /* bytes of request, then of result, count in the pool's budget */
+    bool told;               /* that it has resolved is among the pool's events, if anybody listens to them */
     char names[];            /* function, NUL, label, NUL */
 };
 
 uint64_t mirai__task_number(void); /* next number of a task, or of a run everywhere: they share the range */
 mirai_task *mirai__task_new(mirai_pool *pool, const char *function, const char *label);
 mirai_task *mirai__task_of(mirai__sched_task *task);
+/* It has resolved: among the pool's events, once. */
+void mirai__task_tell(mirai_pool *pool, mirai_task *task);
 /* Its extra, or that of one that has nothing. */
 const mirai__extra *mirai__task_extra(const mirai_task *task);
 /* Its extra, made if need be; lock held, or nobody else has the task. NULL: no memory. */

@@ -157,6 +157,7 @@ static const char *on_result(mirai_pool *pool, mirai__remote *remote, mirai__fra
     remote->task_id = 0;
     remote->untold = 0;
     if (remote->sched.task != NULL) { /* what had been sent ahead */
+        if (task != NULL) mirai__task_tell(pool, mirai__task_of(task)); /* it ended before this begins */
         mirai__remote_begin(pool, remote, mirai__task_of(remote->sched.task));
         mirai__heartbeat_busy(pool, remote);
     }

@@ -146,7 +146,10 @@ static void *help(void *argument)
 {
     mirai_pool *pool = argument;
     (void)pthread_mutex_lock(&pool->lock);
-    while (pool->spawns_owed > 0) spawn(pool);
+    while (pool->spawns_owed > 0) {
+        spawn(pool);
+        mirai__engine_commands(pool);
+    }
     (void)pthread_mutex_unlock(&pool->lock);
     return NULL;
 }

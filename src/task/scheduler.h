@@ -266,8 +266,8 @@ void mirai__sched_daemon_ready(mirai__sched *sched, mirai__sched_daemon *daemon,
 /* The daemon will end (it broke the protocol, its connection broke, it was asked to end): no more work for it. A task
  * or setup that it has stays its until the result or daemon_gone. */
 void mirai__sched_daemon_leaving(mirai__sched *sched, mirai__sched_daemon *daemon, int64_t now);
-/* The daemon said that it leaves, and begins no further job. An attempt that is out was never begun: its task is queued
- * again, free of charge. One that leaves because it was `idle` is not replaced before there is work that no idle or
+/* The daemon said that it leaves, and begins no further job. An attempt that is out was never begun, and is none: its task
+ * is queued again, free of charge. One that leaves because it was `idle` is not replaced before there is work that no idle or
  * starting daemon can take; others are, when they are gone. */
 void mirai__sched_daemon_left(mirai__sched *sched, mirai__sched_daemon *daemon, bool idle, int64_t now);
 /* The process is dead and its memory may be reclaimed. It is out of the machine now. A task that it has is queued

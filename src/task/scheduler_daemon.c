@@ -235,6 +235,7 @@ void mirai__sched_daemon_left(mirai__sched *sched, mirai__sched_daemon *daemon, 
         }
     }
     if (setup) mirai__sched_setup_died(sched, daemon, setup, false, now);
+    if (task) task->attempts--;
     if (task && has_place(task, daemon)) {
         mirai__sched_requeue(sched, task);
     } else if (task) {

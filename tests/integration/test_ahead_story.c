@@ -7,6 +7,8 @@
 #include "story_marks.h"
 
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -53,6 +55,32 @@ static mirai_value *hold(mirai_job *job, const mirai_value *args, void *context)
     return NULL;
 }
 
+/* The words of claims in the memory shared with the host (FORMAT.md section 10.1); NULL: there is none. */
+static _Atomic uint64_t *claims(void)
+{
+    enum { AT = 1152 };
+    FILE *maps = fopen("/proc/self/maps", "re");
+    char line[512];
+    unsigned long base = 0;
+    while (maps != NULL && base == 0 && fgets(line, sizeof line, maps) != NULL)
+        if (strstr(line, "miraicore-rings") != NULL) base = strtoul(line, NULL, 16);
+    if (maps != NULL) (void)fclose(maps);
+    return base != 0 ? (_Atomic uint64_t *)(base + AT) : NULL;
+}
+
+/* Says of all jobs that lie here, once there are some, that they were begun; then naps. */
+static mirai_value *lie(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)job, (void)context;
+    enum { CLAIMS = 256, LIE_AFTER_MS = 50 };
+    story_sleep_ms(LIE_AFTER_MS);
+    _Atomic uint64_t *words = claims();
+    for (int i = 0; words != NULL && i < CLAIMS; i++) (void)atomic_fetch_or(&words[i], 1);
+    (void)story_mark_up(FLAG);
+    story_sleep_ms(mirai_value_int_or(args, 0));
+    return mirai_null();
+}
+
 static mirai_status setup(void)
 {
     MIRAI_TRY(story_setup());
@@ -61,7 +89,14 @@ static mirai_status setup(void)
     MIRAI_TRY(mirai_function_register("prepare", prepare, NULL));
     MIRAI_TRY(mirai_function_register("is_prepared", is_prepared, NULL));
     MIRAI_TRY(mirai_function_register("hold", hold, NULL));
+    MIRAI_TRY(mirai_function_register("lie", lie, NULL));
     return mirai_function_register("die", die, NULL);
+}
+
+static bool is_held(void *context)
+{
+    (void)context;
+    return story_mark(FLAG) > 0;
 }
 
 /* ---- many tasks ---- */
@@ -251,8 +286,56 @@ static void test_ahead__daemons_that_leave_leave_the_rest(void **state)
     options.daemon = &kind;
     mirai_pool *pool = story_open_with(2, &options);
     submit(pool, 0, MARKS, 0);
+    for (int i = 0; i < MARKS; i++) {
+        (void)story_result(tasks[i]);
+        assert_int_equal(mirai_task_attempts(tasks[i]), 1); /* what was not begun is no attempt */
+    }
+    assert_int_equal(story_status(pool).retried, 0);
     expect_all(0, MARKS, MIRAI_OUTCOME_VALUE, 1);
     assert_int_equal(story_status(pool).daemons_lost, 0);
+    story_close(pool);
+}
+
+/* How many tasks run according to the events; -1: more than one did, on one daemon. */
+static void count_running(mirai_pool *pool, const mirai_event *event, void *user)
+{
+    int *running = user;
+    (void)pool;
+    if (event->kind == MIRAI_EVENT_TASK_RUNNING) *running = *running == 0 ? 1 : -1;
+    if (event->kind == MIRAI_EVENT_TASK_RESOLVED && *running > 0) *running = 0;
+}
+
+static void test_ahead__events_tell_of_one_task_at_a_time(void **state)
+{
+    (void)state;
+    int running = 0;
+    mirai_pool *pool = story_open(1);
+    story_assert_ok(mirai_pool_on_event(pool, MIRAI_EVENT_TASK_RUNNING | MIRAI_EVENT_TASK_RESOLVED, count_running, &running));
+    mirai_task *nap = story_submit(pool, "nap", mirai_int(20));
+    submit(pool, 0, 500, 0);
+    expect_all(0, 500, MIRAI_OUTCOME_VALUE, 1);
+    story_assert_ok(mirai_pool_process(pool, NULL));
+    assert_int_equal(running, 0);
+    mirai_task_release(nap);
+    story_close(pool);
+}
+
+/* It says to have begun all that lies there, and has not: it is found out as soon as that keeps another waiting. */
+static void test_ahead__a_liar_keeps_nothing(void **state)
+{
+    (void)state;
+    mirai_pool *pool = story_open(1);
+    mirai_task *liar = story_submit(pool, "lie", mirai_int(by_rings() ? STORY_PATIENCE : NAP_MS));
+    story_mark_clear(FLAG);
+    submit(pool, 0, 20, 0);
+    assert_true(story_until(is_held, NULL));
+    story_assert_ok(mirai_pool_resize(pool, 2));
+    for (int i = 0; i < 20; i++) {
+        (void)story_result(tasks[i]);
+        assert_in_range(story_mark(i), 0, 1);
+        mirai_task_release(tasks[i]);
+    }
+    mirai_task_release(liar);
     story_close(pool);
 }
 
@@ -286,12 +369,6 @@ static void test_ahead__closing_ends_what_was_not_begun(void **state)
     }
 }
 
-static bool is_held(void *context)
-{
-    (void)context;
-    return story_mark(FLAG) > 0;
-}
-
 /* A daemon that is stopped has begun one, which is lost with it; those behind it run elsewhere. */
 static void test_ahead__a_stopped_daemon_holds_up_nothing(void **state)
 {
@@ -323,6 +400,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_ahead__a_job_that_dies_takes_no_other_along),
         cmocka_unit_test(test_ahead__a_killed_daemon_costs_one_task),
         cmocka_unit_test(test_ahead__daemons_that_leave_leave_the_rest),
+        cmocka_unit_test(test_ahead__events_tell_of_one_task_at_a_time),
+        cmocka_unit_test(test_ahead__a_liar_keeps_nothing),
         cmocka_unit_test(test_ahead__resizing_loses_nothing),
         cmocka_unit_test(test_ahead__closing_ends_what_was_not_begun),
         cmocka_unit_test(test_ahead__a_stopped_daemon_holds_up_nothing),

@@ -183,6 +183,7 @@ static void do_left(world *w, daemon_model *daemon, uint32_t number)
         w->totals->dormant += dormant;
     }
     if (task == NOBODY) return;
+    w->tasks[task].attempts--; /* it was not begun */
     if (model_has_place(w, task))
         model_again(w, task);
     else
