@@ -71,6 +71,13 @@ static mirai_value *tamper_and_die(mirai_job *job, const mirai_value *args, void
     return at;
 }
 
+static mirai_value *die(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)job, (void)args, (void)context;
+    (void)raise(SIGKILL);
+    return NULL;
+}
+
 /* Args is a size: gives a tensor, and keeps it. */
 static mirai_value *give(mirai_job *job, const mirai_value *args, void *context)
 {
@@ -125,6 +132,7 @@ static mirai_status setup(void)
     MIRAI_TRY(mirai_torch_set_threads(1));
     MIRAI_TRY(mirai_function_register("tamper", tamper, NULL));
     MIRAI_TRY(mirai_function_register("tamper_and_die", tamper_and_die, NULL));
+    MIRAI_TRY(mirai_function_register("die", die, NULL));
     MIRAI_TRY(mirai_function_register("touch", touch, NULL));
     MIRAI_TRY(mirai_function_register("give", give, NULL));
     MIRAI_TRY(mirai_function_register("give_back", give_back, NULL));
@@ -290,6 +298,31 @@ static void test_isolation__of_results_that_tasks_wait_for(void **state)
     }
 }
 
+/* What was received stays, and can be written, when its daemon is dead and its pool closed. */
+static void test_isolation__of_results_that_outlive_their_daemon(void **state)
+{
+    (void)state;
+    void *pool = NULL;
+    mirai_value *results[SIZES];
+    assert_int_equal(open_pool(&pool), 0);
+    for (int i = 0; i < SIZES; i++) {
+        mirai_task *given = submit(pool, "give", mirai_int(sizes[i]), 0);
+        results[i] = mirai_value_ref(result_of(given));
+        mirai_task_release(given);
+    }
+    mirai_task *last = submit(pool, "die", mirai_null(), 0);
+    assert_ok(mirai_task_wait(last, PATIENCE));
+    mirai_task_release(last);
+    for (int i = 0; i < SIZES; i++) assert_int_equal(differs(results[i], PATTERN), -1);
+    assert_int_equal(close_pool(&pool), 0);
+    for (int i = 0; i < SIZES; i++) {
+        assert_int_equal(differs(results[i], PATTERN), -1);
+        overwrite(results[i], OTHER);
+        assert_int_equal(differs(results[i], OTHER), -1);
+        mirai_value_release(results[i]);
+    }
+}
+
 int main(int argc, char **argv)
 {
     MIRAI_EXIT_IF(mirai_main(argc, argv, setup));
@@ -300,6 +333,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_isolation__of_results_that_the_host_writes),
         cmocka_unit_test(test_isolation__of_what_came_before),
         cmocka_unit_test(test_isolation__of_results_that_tasks_wait_for),
+        cmocka_unit_test(test_isolation__of_results_that_outlive_their_daemon),
     };
     return cmocka_run_group_tests(tests, open_pool, close_pool);
 }
