@@ -3,6 +3,7 @@
  * next who takes it.
  */
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -157,6 +158,40 @@ static void test_private_view__after_fork(void **state)
     close_shared(&shared);
 }
 
+/* Takes it when it can, and finds nothing of the others' in it. */
+static void *write_in_turn(void *argument)
+{
+    mirai__view *view = argument;
+    const char *complaint = NULL;
+    for (int i = 0; i < 300; i++) {
+        uint8_t *data = mirai__view_take(view);
+        if (data == NULL) continue;
+        for (size_t at = 0; at < SIZE; at += 40000) {
+            if (data[at] != 1) complaint = "another's bytes";
+            data[at] = (uint8_t)(2 + i % 9);
+        }
+        mirai__view_leave(view, data, SIZE);
+    }
+    return (void *)(uintptr_t)complaint;
+}
+
+static void test_private_view__of_one_thread_at_a_time(void **state)
+{
+    (void)state;
+    enum { THREADS = 3 };
+    shared shared;
+    pthread_t threads[THREADS];
+    open_shared(&shared);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, write_in_turn, &shared.view), 0);
+    for (int i = 0; i < THREADS; i++) {
+        void *complaint;
+        assert_int_equal(pthread_join(threads[i], &complaint), 0);
+        if (complaint != NULL) fail_msg("%s", (const char *)complaint);
+    }
+    close_shared(&shared);
+}
+
 /* Of many only some keep a descriptor, and they give it back. */
 static void test_private_view__keeps_few_descriptors(void **state)
 {
@@ -185,6 +220,7 @@ int main(void)
         cmocka_unit_test(test_private_view__of_locked_pages),
         cmocka_unit_test(test_private_view__without_memory),
         cmocka_unit_test(test_private_view__after_fork),
+        cmocka_unit_test(test_private_view__of_one_thread_at_a_time),
         cmocka_unit_test(test_private_view__keeps_few_descriptors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
