@@ -138,5 +138,19 @@ MIRAI_API int32_t mirai_buffer_is_frozen(const mirai_buffer *buffer);
  */
 MIRAI_API MIRAI_NODISCARD mirai_status mirai_buffer_writable(mirai_buffer **buffer, void **data);
 
+/**
+ * As mirai_buffer_writable(), for those who read most of the bytes and write few or none: a tensor, say, that some
+ * operation may change in place. Where a large buffer came from a process on this machine, *buffer becomes an open view
+ * of the memory in which it lies: nothing is copied but the pages that are written, when they are first written
+ * (to write all of it so takes some four times as long as the copy). Nobody else sees what is written. The sender cannot use
+ * that memory for anything else until the view is released: who keeps many keeps them at the cost of what it may lend,
+ * and once that is used up, bytes are copied as they are to other machines.
+ * @param[in,out] buffer  owned by the caller; unchanged on failure.
+ * @param[out] data       borrowed from *buffer.
+ * @return MIRAI_OK; MIRAI_E_INVALID; MIRAI_E_NOMEM.
+ * @thread the owner   @since 0.1
+ */
+MIRAI_API MIRAI_NODISCARD mirai_status mirai_buffer_private(mirai_buffer **buffer, void **data);
+
 MIRAI_END_DECLS
 #endif

@@ -13,6 +13,10 @@
  * gradient. Not kept: its gradient and graph. A tensor that is no leaf and requires a gradient cannot be
  * sent: send mirai_torch_detach() of it.
  *
+ * A large tensor that is received from a process on this machine lies in memory that its sender lends, and is copied
+ * page by page where it is written (mirai_buffer_private()). Who keeps such tensors (a model in a daemon's state) keeps
+ * that memory from being used again; once all that may be lent is in use, bytes are copied.
+ *
  * The library is a module too: mirai_pool_load(pool, "miraicore_torch") gives daemons the functions
  *   "torch.module_new"  {model, params}            a module, as by mirai_torch_module_new()
  *   "torch.forward"     {module, inputs}           what the module makes of inputs

@@ -41,6 +41,7 @@ struct mirai_buffer {
         struct {
             mirai_release_fn release;
             void *object, *context;
+            mirai__view_fn view; /* NULL: none can be had */
         } foreign;
         struct {
             mirai__give_back_fn give_back;
@@ -118,9 +119,15 @@ void *mirai__buffer_origin(const mirai_buffer *buffer, mirai__give_back_fn give_
     return is_over ? buffer->from.over.object : NULL;
 }
 
-bool mirai__buffer_is_adopted(const mirai_buffer *buffer, mirai_release_fn release)
+void *mirai__buffer_adopted(const mirai_buffer *buffer, mirai_release_fn release)
 {
-    return buffer->kind == BUFFER_FOREIGN && buffer->from.foreign.release == release;
+    bool is_so = buffer->kind == BUFFER_FOREIGN && buffer->from.foreign.release == release;
+    return is_so ? buffer->from.foreign.object : NULL;
+}
+
+void mirai__buffer_offer_view(mirai_buffer *buffer, mirai__view_fn view)
+{
+    buffer->from.foreign.view = view;
 }
 
 bool mirai__buffer_is_sole(const mirai_buffer *buffer)
@@ -182,6 +189,7 @@ mirai_buffer *mirai_buffer_adopt(const void *data, size_t size_bytes, mirai_rele
     buffer->from.foreign.release = release;
     buffer->from.foreign.object = object;
     buffer->from.foreign.context = context;
+    buffer->from.foreign.view = NULL;
     return buffer;
 }
 
@@ -247,21 +255,39 @@ int32_t mirai_buffer_is_frozen(const mirai_buffer *buffer)
     return !buffer || atomic_load_explicit(&buffer->is_frozen, memory_order_acquire);
 }
 
-mirai_status mirai_buffer_writable(mirai_buffer **buffer, void **data)
+/* The same bytes without a copy. NULL: there is no such thing. */
+static mirai_buffer *view_of(mirai_buffer *buffer)
+{
+    mirai_buffer *whole = buffer->kind == BUFFER_SLICE ? buffer->from.whole : buffer;
+    if (whole->kind != BUFFER_FOREIGN || !whole->from.foreign.view) return NULL;
+    return whole->from.foreign.view(whole, buffer->data, buffer->size);
+}
+
+static mirai_status make_writable(mirai_buffer **buffer, void **data, bool may_view)
 {
     mirai__detail_clear();
     if (!buffer || !*buffer || !data)
         return mirai__fail(MIRAI_E_INVALID, "%s is NULL", data ? "buffer" : "data");
     mirai_buffer *old = *buffer;
-    if (mirai_buffer_is_frozen(old) ||
-        atomic_load_explicit(&old->references, memory_order_acquire) != 1) {
-        mirai_buffer *copy = buffer_copy(old->data, old->size);
-        if (!copy) return MIRAI_E_NOMEM;
-        *buffer = copy;
+    if (mirai_buffer_is_frozen(old) || !mirai__buffer_is_sole(old)) {
+        mirai_buffer *own = may_view ? view_of(old) : NULL;
+        if (!own) own = buffer_copy(old->data, old->size);
+        if (!own) return MIRAI_E_NOMEM;
+        *buffer = own;
         mirai_buffer_release(old);
     }
     *data = (*buffer)->data;
     return MIRAI_OK;
+}
+
+mirai_status mirai_buffer_writable(mirai_buffer **buffer, void **data)
+{
+    return make_writable(buffer, data, false);
+}
+
+mirai_status mirai_buffer_private(mirai_buffer **buffer, void **data)
+{
+    return make_writable(buffer, data, true);
 }
 
 void *mirai__buffer_bytes(mirai_buffer *buffer)

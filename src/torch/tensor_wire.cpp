@@ -158,13 +158,14 @@ void release_buffer(void *buffer)
     mirai_buffer_release(static_cast<mirai_buffer *>(buffer));
 }
 
-/* A storage that can be written and resized like any other, over a buffer of its own. */
+/* A storage that can be written and resized like any other, over a buffer of its own: a view where one can be had,
+ * since most tensors that are received are only read. */
 c10::Storage storage_from_bytes(const mirai_value *bytes)
 {
     size_t size = mirai_value_count(bytes);
     mirai_buffer *buffer = mirai_buffer_ref(mirai_value_buffer(bytes));
     void *memory = nullptr;
-    mirai_status status = size == 0 ? MIRAI_OK : mirai_buffer_writable(&buffer, &memory);
+    mirai_status status = size == 0 ? MIRAI_OK : mirai_buffer_private(&buffer, &memory);
     c10::DataPtr data(memory, buffer, release_buffer, c10::Device(c10::DeviceType::CPU));
     if (status != MIRAI_OK) fail_as_is(status);
     return c10::Storage(c10::Storage::use_byte_size_t(), size, std::move(data), c10::GetCPUAllocator(),

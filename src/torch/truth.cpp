@@ -21,6 +21,16 @@ void make_truths(void *data, int64_t count)
     for (int64_t i = 0; i < count; i++) bytes[i] = bytes[i] != 0;
 }
 
+/* Memory that is a view of a peer's (mirai_buffer_private()) may show what the peer writes, until it is written here:
+ * once in each page. */
+static void make_own(const c10::Storage &storage)
+{
+    enum { PAGE = 4096 };
+    auto *bytes = static_cast<volatile uint8_t *>(storage.data());
+    for (size_t i = 0; i < storage.nbytes(); i += PAGE) bytes[i] = bytes[i];
+    if (storage.nbytes() > 0) bytes[storage.nbytes() - 1] = bytes[storage.nbytes() - 1];
+}
+
 static bool is_clean(const c10::Storage &storage)
 {
     auto *bytes = static_cast<const uint8_t *>(storage.data());
@@ -57,6 +67,7 @@ void Truths::make(const c10::Storage &storage, int64_t offset, int64_t last, c10
 {
     State &state = states_[storage.unsafeGetStorageImpl()];
     const int64_t size = std::max((int64_t)storage.nbytes(), (int64_t)SIZE_LEAST);
+    if (!state.is_known) make_own(storage);
     if (!state.is_known || state.visits - state.visits_before >= size) {
         state.is_known = true;
         state.is_clean = is_clean(storage);

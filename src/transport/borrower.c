@@ -13,6 +13,7 @@
 #include "buffer_private.h"
 #include "detail.h"
 #include "map.h"
+#include "private_view.h"
 #include "shared_memory.h"
 
 #define SLAB_MOST ((size_t)1 << 40)  /* bytes of one */
@@ -26,6 +27,7 @@ typedef struct mapping {
     mirai__borrower *borrower;  /* held */
     const uint8_t *base;
     size_t size;
+    mirai__view view; /* of all of it */
 } mapping;
 
 /* Leases that have ended: `count` from `first` on. */
@@ -69,6 +71,7 @@ static void unhold(mirai__borrower *borrower)
 static void unmap(mapping *slab)
 {
     if (atomic_fetch_sub_explicit(&slab->references, 1, memory_order_acq_rel) != 1) return;
+    mirai__view_fini(&slab->view);
     mirai__shared_memory_unmap(slab->base, slab->size);
     unhold(slab->borrower);
     mirai__free(slab);
@@ -107,11 +110,12 @@ mirai_status mirai__borrower_map(mirai__borrower *borrower, int fd)
 {
     mapping *slab = mirai__alloc_zero(1, sizeof *slab);
     mirai_status status = slab != NULL ? attach(borrower, fd, slab) : MIRAI_E_NOMEM;
-    (void)close(fd);
     if (status != MIRAI_OK) {
+        (void)close(fd);
         mirai__free(slab);
         return status;
     }
+    mirai__view_init(&slab->view, fd, slab->size);
     atomic_init(&slab->references, 1);
     atomic_fetch_add_explicit(&borrower->references, 1, memory_order_relaxed);
     slab->borrower = borrower;
@@ -184,6 +188,27 @@ static void let_go(void *object, void *lease)
     unmap(slab);
 }
 
+/* The last count of a buffer in a view is gone. Only then may the lease end. */
+static void end_view(void *object, void *data, size_t size)
+{
+    mirai_buffer *whole = object;
+    mapping *slab = mirai__buffer_adopted(whole, let_go);
+    mirai__view_leave(&slab->view, data, size);
+    mirai_buffer_release(whole);
+}
+
+static mirai_buffer *make_view(mirai_buffer *whole, const void *data, size_t size)
+{
+    if (size < MIRAI__VIEW_MIN || mirai__forked()) return NULL;
+    mapping *slab = mirai__buffer_adopted(whole, let_go);
+    uint8_t *base = mirai__view_take(&slab->view);
+    if (base == NULL) return NULL;
+    uint8_t *own = base + ((const uint8_t *)data - slab->base);
+    mirai_buffer *view = mirai__buffer_over(own, size, end_view, mirai_buffer_ref(whole));
+    if (view == NULL) end_view(whole, own, size);
+    return view;
+}
+
 mirai_status mirai__borrower_take(mirai__borrower *borrower, const mirai__lent *lent, uint64_t size,
                                   mirai_buffer **out)
 {
@@ -197,12 +222,14 @@ mirai_status mirai__borrower_take(mirai__borrower *borrower, const mirai__lent *
     atomic_fetch_add_explicit(&slab->references, 1, memory_order_relaxed);
     *out = mirai_buffer_adopt(slab->base + lent->offset, size, let_go, slab,
                               (void *)(uintptr_t)lent->lease);
-    return *out != NULL ? MIRAI_OK : MIRAI_E_NOMEM;
+    if (*out == NULL) return MIRAI_E_NOMEM;
+    mirai__buffer_offer_view(*out, make_view);
+    return MIRAI_OK;
 }
 
 bool mirai__borrower_lent(const mirai_buffer *buffer)
 {
-    return mirai__buffer_is_adopted(buffer, let_go);
+    return mirai__buffer_adopted(buffer, let_go) != NULL;
 }
 
 bool mirai__borrower_owes(const mirai__borrower *borrower)

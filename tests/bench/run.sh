@@ -4,7 +4,7 @@
 # Builds in build-bench/ (Release), runs rounds of all programs in turn (5), prints a table of medians and writes
 # build/bench.json: a list with one object per figure. It takes some three minutes and wants the machine for itself.
 #   --programs FOLDER  does not build, but takes the programs from there
-#   --torch            builds the wrapper as well, and measures how daemons start that load libtorch
+#   --torch            builds the wrapper as well, and measures how daemons that load libtorch start and pass tensors
 #   --readme           puts the figures into README.md as well (readme.awk)
 #   --tiny             one round of tiny counts, which only shows that everything runs
 set -eu
@@ -51,10 +51,11 @@ while [ "$round" -le "$rounds" ]; do
         "$programs/bench_$program" "$size" >>"$figures"
     done
     MIRAI_SPIN=0 "$programs/bench_roundtrip" "$size" >>"$figures"
-    if [ -x "$programs/bench_torch_start" ]; then
-        echo "round $round of $rounds: torch_start" >&2
-        "$programs/bench_torch_start" "$size" >>"$figures"
-    fi
+    for program in torch_start torch_echo; do
+        [ -x "$programs/bench_$program" ] || continue
+        echo "round $round of $rounds: $program" >&2
+        "$programs/bench_$program" "$size" >>"$figures"
+    done
     if command -v python3 >/dev/null 2>&1; then
         echo "round $round of $rounds: peers" >&2
         python3 -B "$here/peers.py" "$size" >>"$figures"

@@ -71,6 +71,13 @@ static mirai_value *tamper_and_die(mirai_job *job, const mirai_value *args, void
     return at;
 }
 
+static mirai_value *die(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)job, (void)args, (void)context;
+    (void)raise(SIGKILL);
+    return NULL;
+}
+
 /* Args is a size: gives a tensor, and keeps it. */
 static mirai_value *give(mirai_job *job, const mirai_value *args, void *context)
 {
@@ -105,12 +112,28 @@ static mirai_value *spoil(mirai_job *job, const mirai_value *args, void *context
     return mirai_null();
 }
 
+/* Args is a tensor of a pattern and its number: writes here and there, and gives another of the next pattern. */
+static mirai_value *touch(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)job, (void)context;
+    const mirai_value *tensor = mirai_value_item(args, 0);
+    uint64_t pattern = (uint64_t)mirai_value_int_or(mirai_value_item(args, 1), 0);
+    uint8_t *bytes = mirai_torch_data(tensor);
+    int64_t at = differs(tensor, pattern), count = mirai_torch_count(tensor);
+    if (at != -1) return mirai_error("wrong", 0, "differs at %lld", (long long)at);
+    for (int64_t i = 0; i < count; i += 5000 * (1 + (int64_t)pattern)) bytes[i] ^= 0xff;
+    if (pattern % 3 == 2) overwrite(tensor, OTHER);
+    return new_tensor(count, OTHER + pattern);
+}
+
 static mirai_status setup(void)
 {
     MIRAI_TRY(mirai_torch_register());
     MIRAI_TRY(mirai_torch_set_threads(1));
     MIRAI_TRY(mirai_function_register("tamper", tamper, NULL));
     MIRAI_TRY(mirai_function_register("tamper_and_die", tamper_and_die, NULL));
+    MIRAI_TRY(mirai_function_register("die", die, NULL));
+    MIRAI_TRY(mirai_function_register("touch", touch, NULL));
     MIRAI_TRY(mirai_function_register("give", give, NULL));
     MIRAI_TRY(mirai_function_register("give_back", give_back, NULL));
     MIRAI_TRY(mirai_function_register("give_window", give_window, NULL));
@@ -240,6 +263,28 @@ static void test_isolation__of_results_that_the_host_writes(void **state)
     }
 }
 
+/* Some pages, on both sides: what is sent next through the same memory shows nothing of it. */
+static void test_isolation__of_what_came_before(void **state)
+{
+    mirai_pool *pool = *state;
+    for (int i = 0; i < SIZES; i++) {
+        mirai_value *kept_here[2] = {NULL, NULL};
+        for (uint64_t round = 0; round < 6; round++) {
+            mirai_value *tensor = new_tensor(sizes[i], round);
+            mirai_task *task = submit(pool, "touch", mirai_list_of(tensor, mirai_int((int64_t)round), MIRAI_END), 0);
+            const mirai_value *result = result_of(task);
+            assert_int_equal(differs(result, OTHER + round), -1);
+            overwrite(result, OTHER);
+            for (int j = 0; j < 2; j++)
+                if (kept_here[j] != NULL) assert_int_equal(differs(kept_here[j], OTHER), -1);
+            mirai_value_release(kept_here[round % 2]);
+            kept_here[round % 2] = mirai_value_ref(result);
+            mirai_task_release(task);
+        }
+        for (int j = 0; j < 2; j++) mirai_value_release(kept_here[j]);
+    }
+}
+
 /* What the host writes into a result is not seen by tasks that wait for it. */
 static void test_isolation__of_results_that_tasks_wait_for(void **state)
 {
@@ -253,6 +298,31 @@ static void test_isolation__of_results_that_tasks_wait_for(void **state)
     }
 }
 
+/* What was received stays, and can be written, when its daemon is dead and its pool closed. */
+static void test_isolation__of_results_that_outlive_their_daemon(void **state)
+{
+    (void)state;
+    void *pool = NULL;
+    mirai_value *results[SIZES];
+    assert_int_equal(open_pool(&pool), 0);
+    for (int i = 0; i < SIZES; i++) {
+        mirai_task *given = submit(pool, "give", mirai_int(sizes[i]), 0);
+        results[i] = mirai_value_ref(result_of(given));
+        mirai_task_release(given);
+    }
+    mirai_task *last = submit(pool, "die", mirai_null(), 0);
+    assert_ok(mirai_task_wait(last, PATIENCE));
+    mirai_task_release(last);
+    for (int i = 0; i < SIZES; i++) assert_int_equal(differs(results[i], PATTERN), -1);
+    assert_int_equal(close_pool(&pool), 0);
+    for (int i = 0; i < SIZES; i++) {
+        assert_int_equal(differs(results[i], PATTERN), -1);
+        overwrite(results[i], OTHER);
+        assert_int_equal(differs(results[i], OTHER), -1);
+        mirai_value_release(results[i]);
+    }
+}
+
 int main(int argc, char **argv)
 {
     MIRAI_EXIT_IF(mirai_main(argc, argv, setup));
@@ -261,7 +331,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_isolation__of_tensors_that_tasks_write),
         cmocka_unit_test(test_isolation__of_results_that_their_maker_keeps),
         cmocka_unit_test(test_isolation__of_results_that_the_host_writes),
+        cmocka_unit_test(test_isolation__of_what_came_before),
         cmocka_unit_test(test_isolation__of_results_that_tasks_wait_for),
+        cmocka_unit_test(test_isolation__of_results_that_outlive_their_daemon),
     };
     return cmocka_run_group_tests(tests, open_pool, close_pool);
 }

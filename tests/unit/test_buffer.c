@@ -41,6 +41,8 @@ static void test_buffer__refuses_bad_arguments(void **state)
     mirai_buffer *none = NULL;
     assert_int_equal(mirai_buffer_writable(NULL, &data), MIRAI_E_INVALID);
     assert_int_equal(mirai_buffer_writable(&none, &data), MIRAI_E_INVALID);
+    assert_int_equal(mirai_buffer_private(NULL, &data), MIRAI_E_INVALID);
+    assert_int_equal(mirai_buffer_private(&none, &data), MIRAI_E_INVALID);
     assert_null(mirai_buffer_ref(NULL));
     mirai_buffer_release(NULL);
     mirai__buffer_freeze(NULL);
@@ -145,6 +147,33 @@ static void test_buffer__copies_what_others_may_read(void **state)
     mirai_buffer_release(buffer);
 }
 
+/* Views are of what others lent (unit.lending): here private bytes are one's own, or a copy. */
+static void test_buffer__private_bytes(void **state)
+{
+    (void)state;
+    mirai_buffer *buffer = mirai_buffer_new(NULL, 3 << 20), *first = buffer;
+    char *data;
+    assert_int_equal(mirai_buffer_private(&buffer, NULL), MIRAI_E_INVALID);
+    assert_int_equal(mirai_buffer_private(&buffer, (void **)&data), MIRAI_OK);
+    assert_ptr_equal(buffer, first); /* open, and of one owner */
+    assert_ptr_equal(data, mirai_buffer_data(first));
+    data[0] = 'a';
+    mirai_buffer *slice = mirai_buffer_slice(buffer, 0, 2 << 20);
+    mirai_buffer *adopted = mirai_buffer_adopt("abc", 3, NULL, NULL, NULL);
+    mirai_buffer *others[] = {buffer, slice, adopted};
+    for (size_t i = 0; i < 3; i++) {
+        mirai_buffer *own = mirai_buffer_ref(others[i]);
+        assert_int_equal(mirai_buffer_private(&own, (void **)&data), MIRAI_OK);
+        assert_ptr_not_equal(own, others[i]);
+        assert_int_equal(mirai_buffer_is_frozen(own), 0);
+        assert_memory_equal(data, mirai_buffer_data(others[i]), mirai_buffer_size(own));
+        data[0] = 'X';
+        assert_memory_equal(mirai_buffer_data(others[i]), "a", 1);
+        mirai_buffer_release(own);
+    }
+    for (size_t i = 0; i < 3; i++) mirai_buffer_release(others[i]);
+}
+
 static void test_buffer__survives_failed_allocations(void **state)
 {
     (void)state;
@@ -161,6 +190,7 @@ static void test_buffer__survives_failed_allocations(void **state)
     mirai__buffer_freeze(whole);
     mirai_buffer *before = whole;
     assert_int_equal(mirai_buffer_writable(&whole, &data), MIRAI_E_NOMEM);
+    assert_int_equal(mirai_buffer_private(&whole, &data), MIRAI_E_NOMEM);
     mirai__fault_arm(0, false);
     assert_ptr_equal(whole, before);
     assert_int_equal(tally.calls, 1);
@@ -198,6 +228,7 @@ int main(void)
         cmocka_unit_test(test_buffer__releases_foreign_memory_once),
         cmocka_unit_test(test_buffer__slices_stay_inside),
         cmocka_unit_test(test_buffer__copies_what_others_may_read),
+        cmocka_unit_test(test_buffer__private_bytes),
         cmocka_unit_test(test_buffer__survives_failed_allocations),
         cmocka_unit_test(test_buffer__is_counted_on_any_thread),
     };

@@ -197,6 +197,128 @@ static void test_lending__many_slabs(void **state)
     close_ends(&ends);
 }
 
+/* ---- private views --------------------------------------------------------------------------- */
+
+static bool is_all(const mirai_buffer *buffer, uint8_t byte)
+{
+    const uint8_t *data = mirai_buffer_data(buffer);
+    return data[0] == byte && memcmp(data, data + 1, mirai_buffer_size(buffer) - 1) == 0;
+}
+
+/* A message of one buffer goes there; what arrives is all that is left of it. */
+static mirai_buffer *send_one(ends *ends, size_t size, uint8_t byte)
+{
+    mirai__frame frame;
+    mirai__segment *sent = message(ends->slabs, &size, 1);
+    memset(mirai__buffer_bytes(sent->buffers[0]), byte, size);
+    assert_int_equal(send_segment(ends, sent), MIRAI_OK);
+    mirai__segment_release(sent);
+    assert_int_equal(receive(ends, &frame), MIRAI_OK);
+    mirai_buffer *got = mirai_buffer_ref(frame.segment->buffers[0]);
+    mirai__frame_fini(&frame);
+    return got;
+}
+
+/* What is written is seen by nobody else, and by nobody later, though it is one memory each time. */
+static void test_lending__private_views(void **state)
+{
+    (void)state;
+    const size_t size = 3 * MIB + 100;
+    ends ends = open_ends();
+    const void *place = NULL;
+    for (uint8_t round = 1; round < 30; round++) {
+        uint8_t *data;
+        mirai_buffer *lent = send_one(&ends, size, round), *own = mirai_buffer_ref(lent);
+        assert_int_equal(mirai_buffer_private(&own, (void **)&data), MIRAI_OK);
+        assert_int_equal(mirai_buffer_is_frozen(own), 0);
+        assert_true(own != lent && is_all(own, round));
+        assert_true(place == NULL || data == place);
+        place = data;
+        for (size_t at = round * 1000; at < size; at += round * 20000) data[at] = 200;
+        if (round % 10 == 0) memset(data, 200, size);
+        data[0] = data[size - 1] = 201;
+        assert_true(is_all(lent, round));
+        mirai_buffer_release(lent);
+        settle(&ends);
+        assert_int_equal(mirai__lender_leases(ends.lender), 1); /* the view is of that memory */
+        assert_int_equal(data[0], 201);
+        mirai_buffer_release(own);
+        settle(&ends);
+        assert_int_equal(mirai__lender_leases(ends.lender), 0);
+    }
+    uint64_t bytes, idle;
+    mirai__slabs_count(ends.slabs, &bytes, &idle);
+    assert_true(bytes < 4 * MIB);
+    close_ends(&ends);
+}
+
+/* Two at a time of one buffer, of its slices, and of one that is small: each has its own bytes. */
+static void test_lending__private_bytes_of_all_kinds(void **state)
+{
+    (void)state;
+    ends ends = open_ends();
+    mirai_buffer *lent = send_one(&ends, 4 * MIB, 7);
+    mirai_buffer *owns[] = {mirai_buffer_slice(lent, MIB + 100, 2 * MIB), mirai_buffer_slice(lent, 64, MIB - 64),
+                            mirai_buffer_ref(lent), mirai_buffer_ref(lent)};
+    for (uint8_t i = 0; i < 4; i++) {
+        uint8_t *data;
+        assert_int_equal(mirai_buffer_private(&owns[i], (void **)&data), MIRAI_OK);
+        assert_true(is_all(owns[i], 7));
+        memset(data, 8 + i, mirai_buffer_size(owns[i]));
+    }
+    assert_true(is_all(lent, 7));
+    mirai_buffer_release(lent);
+    for (uint8_t i = 0; i < 4; i++) {
+        assert_true(is_all(owns[i], 8 + i));
+        mirai_buffer_release(owns[i]);
+    }
+    settle(&ends);
+    assert_int_equal(mirai__lender_leases(ends.lender), 0);
+    close_ends(&ends);
+}
+
+/* It may outlive the link, like any buffer of a peer's. */
+static void test_lending__private_views_outlive(void **state)
+{
+    (void)state;
+    ends ends = open_ends();
+    uint8_t *data;
+    mirai_buffer *own = send_one(&ends, 2 * MIB, 5);
+    assert_int_equal(mirai_buffer_private(&own, (void **)&data), MIRAI_OK);
+    data[4096] = 6;
+    close_ends(&ends);
+    assert_true(data[0] == 5 && data[4096] == 6 && data[8192] == 5);
+    mirai_buffer_release(own);
+}
+
+/* Whatever fails: the bytes are there, or there is no memory for them; and the next view shows what is there then. */
+static void test_lending__private_views_without_memory(void **state)
+{
+    (void)state;
+    bool whole = false;
+    for (int64_t n = 1; !whole; n++)
+        for (int sticky = 0; sticky < 2; sticky++) {
+            ends ends = open_ends();
+            for (uint8_t round = 1; round < 4; round++) {
+                uint8_t *data;
+                mirai_buffer *own = send_one(&ends, 2 * MIB, round);
+                mirai__fault_arm(n, sticky);
+                mirai_status status = mirai_buffer_private(&own, (void **)&data);
+                if (status == MIRAI_OK) {
+                    assert_true(is_all(own, round));
+                    data[4096] = data[2 * MIB - 1] = 99;
+                }
+                assert_true(status == MIRAI_OK || (status == MIRAI_E_NOMEM && sticky && is_all(own, round)));
+                mirai_buffer_release(own);
+                whole = mirai__fault_count() < n;
+                mirai__fault_arm(0, false);
+                settle(&ends);
+                assert_int_equal(mirai__lender_leases(ends.lender), 0);
+            }
+            close_ends(&ends);
+        }
+}
+
 /* ---- lies ------------------------------------------------------------------------------------ */
 
 /* A frame that the daemon sends and that breaks the rules. */
@@ -306,6 +428,10 @@ int main(void)
         cmocka_unit_test(test_lending__buffers_arrive_without_their_bytes),
         cmocka_unit_test(test_lending__leases_outlive),
         cmocka_unit_test(test_lending__many_slabs),
+        cmocka_unit_test(test_lending__private_views),
+        cmocka_unit_test(test_lending__private_bytes_of_all_kinds),
+        cmocka_unit_test(test_lending__private_views_outlive),
+        cmocka_unit_test(test_lending__private_views_without_memory),
         cmocka_unit_test(test_lending__lies_about_leases_and_slabs),
         cmocka_unit_test(test_lending__buffers_lie_in_slabs),
         cmocka_unit_test(test_lending__without_memory),
