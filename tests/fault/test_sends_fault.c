@@ -3,85 +3,27 @@
  * they were. MIRAI_TEST_CYCLES sets how many (2,000 unless told), after a tenth as many, in which caches fill.
  */
 #include "cell.h"
+#include "holdings.h"
 
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { SMALL = 1000, LARGE = 1000000, LARGEST = 20000000 };
 
-/* Mappings come and go with the arenas and caches of the C library; and where a busy machine has more sends overlap than
- * before, another slab or two are kept warm from then on: a descriptor, a mapping and its pages. What is lost in each
- * hundredth send would be more. */
-enum { SLACK_DESCRIPTORS = 2, SLACK_MAPPINGS = 12, SLACK_KIB = 8192 + 2 * LARGEST / 1024 };
-
-/* ---- what a process holds -------------------------------------------------------------------- */
-
-typedef struct census {
-    int64_t descriptors, mappings, threads, rss_kib;
-} census;
-
-static int64_t count_mappings(void)
-{
-    int64_t lines = 0;
-    FILE *file = fopen("/proc/self/maps", "re");
-    for (int byte = 0; file != NULL && (byte = fgetc(file)) != EOF;) lines += byte == '\n';
-    if (file != NULL) (void)fclose(file);
-    return lines;
-}
-
-/* Without what the C library keeps for later. */
-static census take_census(void)
-{
-    (void)malloc_trim(0);
-    return (census){(int64_t)story_descriptors(), count_mappings(), (int64_t)story_threads(), story_rss_kib()};
-}
-
-static mirai_value *tell_census(mirai_job *job, const mirai_value *args, void *context)
-{
-    (void)job, (void)args, (void)context;
-    census now = take_census();
-    mirai_value *items[] = {mirai_int(now.descriptors), mirai_int(now.mappings), mirai_int(now.threads),
-                            mirai_int(now.rss_kib)};
-    return mirai_list(items, 4);
-}
-
-static census census_of(mirai_pool *pool)
+static holdings in_daemon(mirai_pool *pool)
 {
     const cell small = {SMALL, CARGO_BUFFER};
     cell_run(pool, 0, "give", cell_order(&small)); /* in the place of what was kept there */
-    mirai_task *task = story_submit(pool, "census", mirai_null());
-    const mirai_value *list = story_expect(task, MIRAI_OUTCOME_VALUE);
-    int64_t numbers[4];
-    for (size_t i = 0; i < 4; i++) numbers[i] = mirai_value_int_or(mirai_value_item(list, i), -1);
-    mirai_task_release(task);
-    return (census){numbers[0], numbers[1], numbers[2], numbers[3]};
-}
-
-static void compare(const char *who, const census *before, const census *after)
-{
-    (void)printf("%s: %lld -> %lld descriptors, %lld -> %lld mappings, %lld -> %lld threads, %lld -> %lld KiB\n", who,
-                 (long long)before->descriptors, (long long)after->descriptors, (long long)before->mappings,
-                 (long long)after->mappings, (long long)before->threads, (long long)after->threads,
-                 (long long)before->rss_kib, (long long)after->rss_kib);
-    assert_true(after->descriptors - before->descriptors <= SLACK_DESCRIPTORS);
-    assert_true(after->threads <= before->threads);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-    if (story_in_valgrind()) return;
-    assert_true(after->mappings - before->mappings <= SLACK_MAPPINGS);
-    assert_true(after->rss_kib - before->rss_kib < SLACK_KIB);
-#endif
+    return holdings_there(pool);
 }
 
 /* ---- sends ----------------------------------------------------------------------------------- */
 
-/* Large blocks come from the system and go back to it, on both sides: what the C library would keep is not looked at. */
 static mirai_status setup(void)
 {
-    (void)mallopt(M_MMAP_THRESHOLD, 65536);
     MIRAI_TRY(cell_setup());
-    return mirai_function_register("census", tell_census, NULL);
+    return holdings_setup();
 }
 
 /* There and back, shared, given, emitted, passed on, failed, cancelled, forgotten: one of them. */
@@ -147,16 +89,15 @@ static void test_sends__leave_nothing_behind(void **state)
     mirai_pool *pool = story_open_with(1, &options);
     story_assert_ok(mirai_pool_on_event(pool, MIRAI_EVENT_DAEMON_LEFT, tell_loss, NULL));
     for (int64_t i = 0; i < warm; i++) send_one(pool, i);
-    census before = take_census(), before_there = census_of(pool);
+    holdings before = holdings_here(), before_there = in_daemon(pool);
     for (int64_t i = 0; i < cycles; i++) send_one(pool, i);
-    census after_there = census_of(pool);
+    holdings after_there = in_daemon(pool);
     story_assert_ok(mirai_pool_process(pool, NULL));
     assert_int_equal(story_status(pool).daemons_lost, 0);
-    assert_true(story_until_descriptors((size_t)before.descriptors + SLACK_DESCRIPTORS));
-    assert_true(story_until_threads((size_t)before.threads));
-    census after = take_census();
-    compare("host", &before, &after);
-    compare("daemon", &before_there, &after_there);
+    assert_true(holdings_until(&before));
+    holdings after = holdings_here();
+    holdings_compare("host", &before, &after, LARGEST);
+    holdings_compare("daemon", &before_there, &after_there, LARGEST);
     story_close(pool);
 }
 
