@@ -184,7 +184,8 @@ MIRAI_API mirai_status mirai_task_cancel(mirai_task *task, int32_t *outcome);
 MIRAI_API int32_t mirai_task_cancellation(const mirai_task *task);
 
 /**
- * Number of the present or last attempt at the task.
+ * Number of the present or last attempt at the task. One that a daemon left behind when it said that it leaves was never begun,
+ * and is none.
  * @param task  borrowed; NULL is allowed.
  * @return 0 before the first; 1 or more.
  * @thread any   @since 0.1
