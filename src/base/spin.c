@@ -37,7 +37,7 @@ void mirai__spin_learn(mirai__spin *spin, bool in_time)
 }
 
 /* Some tens of nanoseconds in which the processor may do something else. */
-static void pause(void)
+static void relax(void)
 {
     for (int i = 0; i < PAUSES; i++) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -53,7 +53,7 @@ static void pause(void)
 int64_t mirai__spin_step(mirai__spin *spin, int how, int64_t now_ns)
 {
     if (how == MIRAI__SPIN_PAUSE) {
-        pause();
+        relax();
         return mirai__now_ns();
     }
     (void)sched_yield();

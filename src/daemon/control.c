@@ -183,10 +183,7 @@ static mirai_status accept_job(mirai_daemon *daemon, mirai__frame *frame)
 /* One that comes too late names no job that is there. */
 static void cancel_job(mirai_daemon *daemon, uint64_t attempt)
 {
-    if (daemon->present == NULL || daemon->present->attempt == attempt) {
-        if (daemon->present != NULL) mirai__job_cancel(daemon->present);
-        return;
-    }
+    if (daemon->present != NULL && daemon->present->attempt == attempt) mirai__job_cancel(daemon->present);
     for (mirai__list *at = daemon->ahead.next; at != &daemon->ahead; at = at->next) {
         mirai_job *job = mirai__list_entry(at, mirai_job, node);
         if (job->attempt == attempt) mirai__job_cancel(job);

@@ -48,20 +48,6 @@ void mirai__ahead_offer(mirai__remote *remote, uint8_t slot, uint64_t attempt)
     if (claims != NULL) mirai__claims_offer(claims, slot, attempt);
 }
 
-void mirai__ahead_lend(mirai_pool *pool, const mirai__sched_command *command)
-{
-    mirai__remote *remote = mirai__remote_of(command->daemon);
-    const mirai_task *task = mirai__task_of(command->task);
-    const mirai__frame job = {.kind = MIRAI__FRAME_JOB,
-                              .aux = task->sched.attempts + 1,
-                              .task = task->id,
-                              .attempt = command->attempt,
-                              .incarnation = remote->id,
-                              .segment = task->request};
-    mirai__ahead_offer(remote, command->slot, command->attempt);
-    mirai__remote_send(pool, remote, &job);
-}
-
 /* ---- and back -------------------------------------------------------------------------------- */
 
 static bool revoke(mirai__claims *claims, const mirai__sched_task *task)

@@ -17,8 +17,7 @@ bool mirai__ahead_may_lend(const struct mirai_task *task);
 
 /* The job that is sent next may be begun by its daemon. */
 void mirai__ahead_offer(mirai__remote *remote, uint8_t slot, uint64_t attempt);
-/* Commands of the scheduler. */
-void mirai__ahead_lend(mirai_pool *pool, const mirai__sched_command *command);
+/* A command of the scheduler. */
 void mirai__ahead_recall(mirai_pool *pool, mirai__remote *remote, int32_t count); /* reads results; it may be gone then */
 /* The link, which is in shared memory, is about to go: take back all that was not begun. True: neither was its present
  * attempt. */

@@ -25,23 +25,44 @@ static bool name_devices(mirai_pool *pool, mirai__remote *remote, uint64_t devic
     return true;
 }
 
+/* The task's JOB frame; `number`: which attempt at it. */
+static mirai__frame job_of(const mirai__sched_command *command, const mirai__remote *remote, int32_t number)
+{
+    const mirai_task *task = mirai__task_of(command->task);
+    return (mirai__frame){.kind = MIRAI__FRAME_JOB,
+                          .aux = number,
+                          .task = task->id,
+                          .attempt = command->attempt,
+                          .incarnation = remote->id,
+                          .segment = task->request};
+}
+
+static void lend(mirai_pool *pool, const mirai__sched_command *command)
+{
+    mirai__remote *remote = mirai__remote_of(command->daemon);
+    const mirai__frame job = job_of(command, remote, command->task->attempts + 1);
+    mirai__ahead_offer(remote, command->slot, command->attempt);
+    mirai__remote_send(pool, remote, &job);
+}
+
 static void run(mirai_pool *pool, const mirai__sched_command *command)
 {
     mirai__remote *remote = mirai__remote_of(command->daemon);
     const mirai__needs *needs;
     mirai__output_begin(pool, remote, command->task != NULL ? mirai__task_of(command->task) : NULL);
-    mirai__frame job = {.kind = MIRAI__FRAME_JOB, .attempt = command->attempt, .incarnation = remote->id};
+    mirai__frame job;
     if (command->task != NULL) {
         mirai_task *task = mirai__task_of(command->task);
-        job.task = task->id;
-        job.aux = task->sched.attempts;
-        job.segment = task->request;
+        job = job_of(command, remote, task->sched.attempts);
         needs = &mirai__task_extra(task)->needs;
         mirai__remote_begin(pool, remote, task);
     } else {
         const mirai__everywhere *everywhere = mirai__everywhere_of(command->setup);
-        job.task = everywhere->id;
-        job.segment = everywhere->request;
+        job = (mirai__frame){.kind = MIRAI__FRAME_JOB,
+                             .task = everywhere->id,
+                             .attempt = command->attempt,
+                             .incarnation = remote->id,
+                             .segment = everywhere->request};
         needs = &everywhere->needs;
     }
     remote->job_end = UINT64_MAX; /* should what goes before it fail */
@@ -68,7 +89,7 @@ void mirai__engine_commands(mirai_pool *pool)
         switch (command.kind) {
         case MIRAI__COMMAND_RESOLVE: mirai__task_resolved(pool, mirai__task_of(command.task)); break;
         case MIRAI__COMMAND_RUN: run(pool, &command); break;
-        case MIRAI__COMMAND_LEND: mirai__ahead_lend(pool, &command); break;
+        case MIRAI__COMMAND_LEND: lend(pool, &command); break;
         case MIRAI__COMMAND_RECALL:
             mirai__ahead_recall(pool, mirai__remote_of(command.daemon), command.count);
             break;
