@@ -134,6 +134,17 @@ typedef struct mirai_pool_options {
     int32_t seeded;
     /** 1: may be opened inside a job, up to a depth of 4; 0: a pool in a job is refused, since that multiplies. */
     int32_t nested;
+    /**
+     * 1: what a daemon has sent in shared memory is copied when it is read, before any hook sees it; 0: large arrays and
+     * bytes are read where they lie, and a daemon that misbehaves can change them under the reader's eyes. For daemons
+     * that are not trusted, and for hooks that parse bytes which they were given.
+     */
+    int32_t copy_results;
+    /**
+     * 0: host and daemons wait for each other actively for some microseconds before they sleep, unless MIRAI_SPIN=0 is in
+     * the environment; -1: they sleep at once, which costs a short task some wake-ups and spares processor time.
+     */
+    int32_t spin;
     /** Must be 0. */
     int32_t reserved;
 } mirai_pool_options;
@@ -142,7 +153,7 @@ typedef struct mirai_pool_options {
 #define MIRAI_POOL_OPTIONS_INIT                                                                    \
     {                                                                                              \
         sizeof(mirai_pool_options), NULL, 0, 0, 0, 0, NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL, 0, 0, \
-            0, 0                                                                                   \
+            0, 0, 0, 0                                                                             \
     }
 
 /**

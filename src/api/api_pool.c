@@ -70,6 +70,9 @@ static mirai_status check_open(int32_t daemons, const mirai_pool_options *option
         return mirai__fail(MIRAI_E_INVALID, "%d daemons; a sync pool has none", (int)daemons);
     MIRAI_TRY(check_switch("seeded", options->seeded));
     MIRAI_TRY(check_switch("nested", options->nested));
+    MIRAI_TRY(check_switch("copy_results", options->copy_results));
+    if (options->spin != 0 && options->spin != -1)
+        return mirai__fail(MIRAI_E_INVALID, "spin is %d; it may be 0, or -1 for never", (int)options->spin);
     if (options->command != NULL && options->command[0] == NULL)
         return mirai__fail(MIRAI_E_INVALID, "the command is empty");
     MIRAI_TRY(mirai__resources_check(options->resources, options->resource_count, true));

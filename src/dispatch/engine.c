@@ -281,9 +281,10 @@ mirai_status mirai__engine_new(const char *name, const mirai_pool_options *optio
     pool->heartbeat_ms = options->heartbeat_ms;
     pool->beat_at = MIRAI__NEVER;
     pool->sleep_until = MIRAI__NEVER; /* as the service thread sees a pool that it was just given */
-    mirai__vigil_init(&pool->vigil);
+    mirai__vigil_init(&pool->vigil, options->spin == 0);
     mirai__seeds_init(&pool->seeds, options);
     pool->sync = options->sync != 0;
+    pool->copies_results = options->copy_results != 0;
     mirai__map_init(&pool->remotes);
     mirai__map_init(&pool->strangers);
     mirai__list_init(&pool->lingering);

@@ -73,6 +73,7 @@ struct mirai_pool {
     int64_t spawning;    /* processes being started by some thread, with the lock dropped */
     bool opening;        /* a daemon that is lost now fails the opening */
     int64_t came;        /* daemons that were welcomed: some may have left again, idle or old, before others came */
+    bool copies_results; /* a reader gets bytes of its own; constant */
     bool sync;           /* it has no daemons: tasks run where they are submitted; constant */
     struct mirai__store *store; /* what these tasks keep; constant until the pool is closed */
     bool ending;         /* daemons are being ended: those that start now are ended too */

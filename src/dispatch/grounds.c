@@ -9,7 +9,7 @@
 #include "alloc.h"
 #include "detail.h"
 #include "handle.h"
-#include "message.h"
+#include "received.h"
 
 /* Errors told inside one another: of longer chains, so many of the nearest, and the first. */
 enum { TOLD_MAX = 12 };
@@ -72,11 +72,11 @@ static mirai_value *unread(const mirai__grounds *grounds, const char *why)
 }
 
 /* The error of a task that failed by itself. */
-static mirai_value *first_error(const mirai__grounds *grounds, mirai__hooks *hooks)
+static mirai_value *first_error(const mirai_pool *pool, const mirai__grounds *grounds)
 {
     if (grounds->error == NULL) return unread(grounds, "there was no memory for it");
     mirai_value *error = NULL;
-    mirai_status status = mirai__decode(grounds->error, hooks, &mirai__limits_local, &error);
+    mirai_status status = mirai__received_decode(pool, grounds->error, true, &error);
     if (status == MIRAI_E_NOMEM) return NULL;
     if (status != MIRAI_OK) return unread(grounds, mirai_error_detail());
     if (mirai_value_is_error(error)) return error;
@@ -108,7 +108,7 @@ static mirai_value *needed(const mirai__grounds *grounds, mirai_value *cause)
     return mirai__value_with(error, "cause", cause);
 }
 
-mirai_value *mirai__grounds_error(const mirai__grounds *grounds, mirai__hooks *hooks)
+mirai_value *mirai__grounds_error(const mirai_pool *pool, const mirai__grounds *grounds)
 {
     const mirai__grounds *told[TOLD_MAX + 1];
     size_t count = 0;
@@ -116,7 +116,7 @@ mirai_value *mirai__grounds_error(const mirai__grounds *grounds, mirai__hooks *h
         if (count <= TOLD_MAX) count++;
         told[count - 1] = at; /* beyond the most, the last place is the first's */
     }
-    mirai_value *error = annotate(told[count - 1], first_error(told[count - 1], hooks));
+    mirai_value *error = annotate(told[count - 1], first_error(pool, told[count - 1]));
     for (size_t i = count - 1; i > 0; i--) error = annotate(told[i - 1], needed(told[i - 1]->deeper, error));
     return needed(grounds, error);
 }

@@ -27,6 +27,6 @@ mirai__grounds *mirai__grounds_new(const struct mirai_task *task, mirai_outcome 
 mirai__grounds *mirai__grounds_ref(mirai__grounds *grounds);
 void mirai__grounds_release(mirai__grounds *grounds); /* NULL is allowed */
 /* The error value of a task that failed because of them. Hooks may run; under no lock. NULL: no memory. */
-mirai_value *mirai__grounds_error(const mirai__grounds *grounds, mirai__hooks *hooks);
+mirai_value *mirai__grounds_error(const mirai_pool *pool, const mirai__grounds *grounds);
 
 #endif

@@ -9,7 +9,6 @@
 
 #include "ahead.h"
 #include "alloc.h"
-#include "borrower.h"
 #include "clock.h"
 #include "detail.h"
 #include "driver.h"
@@ -20,6 +19,7 @@
 #include "output.h"
 #include "partial.h"
 #include "queue.h"
+#include "received.h"
 
 static _Atomic uint64_t last_task_id;
 
@@ -206,17 +206,10 @@ static mirai_value *hook_error(mirai_status status)
     return error;
 }
 
-/* Where a result is an argument of other tasks, they are to find in it what came: not what its reader has made of it,
- * should that cast const away. So the reader gets bytes of its own, but for those that it cannot write to. */
 static mirai_status decode_result(mirai_task *task, mirai_value **out)
 {
-    if (atomic_load_explicit(&mirai__task_extra(task)->share, memory_order_acquire) == NULL)
-        return mirai__decode(task->result, task->pool->hooks, &mirai__limits_local, out);
-    mirai__segment *own = mirai__segment_copy(task->result, mirai__borrower_lent);
-    if (own == NULL) return MIRAI_E_NOMEM;
-    mirai_status status = mirai__decode(own, task->pool->hooks, &mirai__limits_local, out);
-    mirai__segment_release(own);
-    return status;
+    bool elsewhere = atomic_load_explicit(&mirai__task_extra(task)->share, memory_order_acquire) != NULL;
+    return mirai__received_decode(task->pool, task->result, elsewhere, out);
 }
 
 /* On the reader's thread, under no lock. A status only where there is no memory to say anything. */
@@ -228,7 +221,7 @@ static mirai_status decode(mirai_task *task, mirai_value **out)
         value = mirai__outcome_error(task, outcome);
     } else if (mirai__task_extra(task)->because != NULL) {
         const mirai__grounds *because = mirai__task_extra(task)->because;
-        value = mirai__outcome_annotate(task, mirai__grounds_error(because, task->pool->hooks));
+        value = mirai__outcome_annotate(task, mirai__grounds_error(task->pool, because));
     } else {
         mirai_status status = decode_result(task, &value);
         if (status == MIRAI_E_NOMEM) return status;

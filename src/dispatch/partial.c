@@ -10,9 +10,9 @@
 #include "clock.h"
 #include "detail.h"
 #include "driver.h"
-#include "message.h"
 #include "notify.h"
 #include "progress.h"
+#include "received.h"
 
 /* One partial result. */
 typedef struct item {
@@ -130,7 +130,7 @@ static mirai__segment *take(mirai_pool *pool, mirai__partials *partials)
 
 static mirai_status decode(const mirai_task *task, mirai__segment *segment, mirai_value **out)
 {
-    mirai_status status = mirai__decode(segment, task->pool->hooks, &mirai__limits_local, out);
+    mirai_status status = mirai__received_decode(task->pool, segment, false, out);
     mirai__segment_release(segment);
     return status == MIRAI_E_LIMIT ? MIRAI_E_DECODE : status;
 }

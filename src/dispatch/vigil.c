@@ -13,9 +13,9 @@ enum { DAEMONS_MAX = 16 /* at which a driver looks */ };
 
 static _Atomic int32_t vigils; /* being kept in this process */
 
-void mirai__vigil_init(mirai__vigil *vigil)
+void mirai__vigil_init(mirai__vigil *vigil, bool wished)
 {
-    *vigil = (mirai__vigil){.wished = mirai__spin_is_wished()};
+    *vigil = (mirai__vigil){.wished = wished && mirai__spin_is_wished()};
 }
 
 /* ---- processors ------------------------------------------------------------------------------ */

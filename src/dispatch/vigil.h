@@ -13,7 +13,7 @@
 
 typedef struct mirai__vigil {
     mirai__spin spin;
-    bool wished;   /* the environment does not forbid it; constant */
+    bool wished;   /* neither the options nor the environment forbid it; constant */
     bool over;     /* the last one was in vain: now it is time to sleep */
     bool called;   /* the driver is to look at what it waits for */
     int32_t cpus;  /* that host and daemons may use */
@@ -22,7 +22,8 @@ typedef struct mirai__vigil {
 
 struct mirai_pool;
 
-void mirai__vigil_init(mirai__vigil *vigil);
+/* wished: as far as the pool's options go. */
+void mirai__vigil_init(mirai__vigil *vigil, bool wished);
 /* False: none was kept, the driver should sleep. True: what came was dealt with, and it should look. */
 bool mirai__vigil_keep(struct mirai_pool *pool);
 /* A daemon has come, or gone: see how many processors there are, and tell the daemons how to wait. */

@@ -10,7 +10,7 @@
 #include "driver.h"
 #include "everywhere.h"
 #include "handle.h"
-#include "message.h"
+#include "received.h"
 #include "request.h"
 #include "sync.h"
 
@@ -33,7 +33,7 @@ static mirai_status explain_deaths(const mirai__cause *cause, const char *functi
 static mirai_status explain(mirai_pool *pool, mirai__segment *failure, const char *function)
 {
     mirai_value *error = NULL;
-    MIRAI_TRY(mirai__decode(failure, pool->hooks, &mirai__limits_local, &error));
+    MIRAI_TRY(mirai__received_decode(pool, failure, false, &error));
     int32_t code = mirai_value_error_code(error);
     const char *message = mirai_value_error_message(error);
     mirai_status status = code == MIRAI_E_MODULE || code == MIRAI_E_FUNCTION ? code : MIRAI_E_USER;

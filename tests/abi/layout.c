@@ -54,7 +54,7 @@ FIELD(mirai_submit_options, retries, 100, 4);
 FIELD(mirai_submit_options, retry_on, 104, 4);
 FIELD(mirai_submit_options, losses, 108, 4);
 
-SIZE(mirai_pool_options, 128);
+SIZE(mirai_pool_options, 136);
 FIELD(mirai_pool_options, struct_size, 0, 8);
 FIELD(mirai_pool_options, command, 8, 8);
 FIELD(mirai_pool_options, start_timeout_ms, 16, 8);
@@ -73,7 +73,9 @@ FIELD(mirai_pool_options, user, 104, 8);
 FIELD(mirai_pool_options, seed, 112, 4);
 FIELD(mirai_pool_options, seeded, 116, 4);
 FIELD(mirai_pool_options, nested, 120, 4);
-FIELD(mirai_pool_options, reserved, 124, 4);
+FIELD(mirai_pool_options, copy_results, 124, 4);
+FIELD(mirai_pool_options, spin, 128, 4);
+FIELD(mirai_pool_options, reserved, 132, 4);
 
 SIZE(mirai_map_options, 80);
 FIELD(mirai_map_options, struct_size, 0, 8);

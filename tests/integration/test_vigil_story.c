@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 enum { HOT = 300 };
 
@@ -162,6 +163,24 @@ static void test_vigil__can_be_turned_off(void **state)
     story_close(pool);
 }
 
+/* By the pool's options: then each round trip is slept through. */
+static void test_vigil__can_be_turned_off_for_a_pool(void **state)
+{
+    (void)state;
+    struct rusage before, after;
+    mirai_pool *pool = NULL;
+    mirai_pool_options options = MIRAI_POOL_OPTIONS_INIT;
+    options.spin = 1;
+    assert_int_equal(mirai_pool_open(&pool, NULL, 1, &options), MIRAI_E_INVALID);
+    options.spin = -1;
+    pool = story_open_with(1, &options);
+    assert_int_equal(getrusage(RUSAGE_THREAD, &before), 0);
+    run_hot(pool);
+    assert_int_equal(getrusage(RUSAGE_THREAD, &after), 0);
+    assert_true(after.ru_nvcsw - before.ru_nvcsw > HOT / 2);
+    story_close(pool);
+}
+
 /* Host and daemon take turns on it. */
 static void test_vigil__on_one_processor(void **state)
 {
@@ -195,6 +214,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_vigil__threads_share_a_pool),
         cmocka_unit_test(test_vigil__is_called_off),
         cmocka_unit_test(test_vigil__can_be_turned_off),
+        cmocka_unit_test(test_vigil__can_be_turned_off_for_a_pool),
         cmocka_unit_test(test_vigil__on_one_processor),
     };
     return cmocka_run_group_tests(tests, story_open_two, story_close_state);
