@@ -13,6 +13,7 @@
 #include <miraicore/rng.h>
 #include <miraicore/buffer.h>
 #include <miraicore/value.h>
+#include <miraicore/common.h>
 #include <miraicore/refhook.h>
 #include <miraicore/task.h>
 #include <miraicore/pool.h>

@@ -88,6 +88,8 @@ void mirai__needs_leave(mirai__needs *needs);
 void mirai__needs_count(mirai__need *need);
 /* It was submitted, and fails if one of them has. Commands are due. */
 void mirai__needs_judge(mirai_pool *pool, mirai__needs *needs);
+/* The segment keeps what they keep (segment.h), those that are ready. Lock held. */
+void mirai__needs_keep(const mirai__needs *needs, mirai__segment *segment);
 /* Lock held, unless the task was never entered. */
 void mirai__needs_fini(mirai__needs *needs);
 

@@ -94,3 +94,11 @@ void mirai__needs_fini(mirai__needs *needs)
     mirai__free(needs->items);
     *needs = (mirai__needs){.items = NULL};
 }
+
+void mirai__needs_keep(const mirai__needs *needs, mirai__segment *segment)
+{
+    for (size_t i = 0; i < needs->count; i++) {
+        const mirai__share *share = needs->items[i].share;
+        if (share->segment != NULL) mirai__segment_keep(segment, share->segment);
+    }
+}

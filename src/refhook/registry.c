@@ -96,8 +96,13 @@ static mirai__hook *new_hook(const char *class_name, const mirai_refhook *hook)
     if (!entry) return NULL;
     atomic_init(&entry->references, 1);
     entry->hook = *hook;
-    memcpy(entry->class_name, class_name, size);
+    entry->class_name = memcpy(entry + 1, class_name, size);
     return entry;
+}
+
+bool mirai__class_is_ours(const char *class_name)
+{
+    return strcmp(class_name, MIRAI__CLASS_COMMON) == 0;
 }
 
 /* Field by field, because comparing whole structs would compare padding where a target has some. */
@@ -117,6 +122,8 @@ mirai_status mirai__hooks_register(mirai__hooks *overlay, const char *class_name
         return mirai__fail(MIRAI_E_INVALID, "a class name must be 1 to 255 bytes of UTF-8");
     }
     if (!hook) return mirai__fail(MIRAI_E_INVALID, "hook of class '%s' is NULL", class_name);
+    if (mirai__class_is_ours(class_name))
+        return mirai__fail(MIRAI_E_EXISTS, "class '%s' is the library's own", class_name);
     mirai_refhook wanted;
     MIRAI_TRY(read_hook(hook, &wanted));
     mirai__hook *entry = new_hook(class_name, &wanted);
@@ -164,6 +171,8 @@ mirai_status mirai_refhook_unregister(const char *class_name)
     if (!mirai__name_valid(class_name)) {
         return mirai__fail(MIRAI_E_INVALID, "a class name must be 1 to 255 bytes of UTF-8");
     }
+    if (mirai__class_is_ours(class_name))
+        return mirai__fail(MIRAI_E_INVALID, "class '%s' is the library's own", class_name);
     pthread_mutex_lock(&process.lock);
     mirai__hook *hook = mirai__names_remove(&process.by_class, class_name);
     pthread_mutex_unlock(&process.lock);

@@ -8,13 +8,19 @@
 #ifndef MIRAI__REGISTRY_H
 #define MIRAI__REGISTRY_H
 
+#include <stdbool.h>
+
 #include <miraicore/refhook.h>
 
 typedef struct mirai__hook {
     _Atomic int64_t references;
     mirai_refhook hook; /* all fields of today's struct, also when a shorter one was registered */
-    char class_name[];
+    const char *class_name; /* right behind, but in a constant entry */
 } mirai__hook;
+
+/* The class that the library brings itself (wire/common.h). It is in no table, and nobody can put it there. */
+#define MIRAI__CLASS_COMMON "mirai_common"
+bool mirai__class_is_ours(const char *class_name);
 
 typedef struct mirai__hooks mirai__hooks;
 

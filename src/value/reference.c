@@ -37,6 +37,8 @@ mirai_value *mirai_reference(const char *class_name, void *object, mirai_release
         mirai__fail_missing("the object of a reference is NULL");
     else if (!mirai__name_valid(class_name))
         mirai__fail(MIRAI_E_INVALID, "a class name must be 1 to 255 bytes of UTF-8");
+    else if (mirai__class_is_ours(class_name))
+        mirai__fail(MIRAI_E_EXISTS, "class '%s' is the library's own", class_name);
     else
         node = reference_alloc(class_name);
     if (!node) {

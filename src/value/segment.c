@@ -10,7 +10,9 @@
 
 #include "alloc.h"
 #include "buffer_private.h"
+#include "common_memory.h"
 #include "detail.h"
+#include "registry.h"
 
 mirai__segment *mirai__segment_alloc(size_t body_size, size_t room)
 {
@@ -26,6 +28,7 @@ mirai__segment *mirai__segment_alloc(size_t body_size, size_t room)
     if (!segment) return NULL;
     atomic_init(&segment->references, 1);
     segment->count = 0;
+    segment->keeps = NULL;
     segment->body_size = body_size;
     segment->buffers = room == 0 ? NULL : (mirai_buffer **)(void *)((char *)segment + size / unit * unit);
     return segment;
@@ -66,6 +69,7 @@ mirai__segment *mirai__segment_copy(const mirai__segment *segment, bool (*stays)
     mirai__segment *copy = mirai__segment_alloc(segment->body_size, segment->count);
     if (!copy) return NULL;
     memcpy(copy->body, segment->body, segment->body_size);
+    copy->keeps = mirai_value_ref(segment->keeps);
     for (uint32_t i = 0; i < segment->count; i++) {
         mirai_buffer *buffer = segment->buffers[i];
         mirai_buffer *own = stays(buffer) ? mirai_buffer_ref(buffer)
@@ -91,7 +95,38 @@ void mirai__segment_release(mirai__segment *segment)
     if (!segment) return;
     if (atomic_fetch_sub_explicit(&segment->references, 1, memory_order_acq_rel) != 1) return;
     for (size_t i = 0; i < segment->count; i++) mirai_buffer_release(segment->buffers[i]);
+    mirai_value_release(segment->keeps);
     mirai__free(segment);
+}
+
+/* The name of memory in common has a token that nothing else has. */
+static bool is_named(const mirai__segment *segment, const mirai_value *reference)
+{
+    const void *token = mirai__common_token(mirai_value_object(reference, MIRAI__CLASS_COMMON));
+    return memmem(segment->body, segment->body_size, token, MIRAI__COMMON_TOKEN) != NULL;
+}
+
+static bool is_among(mirai_value *const *items, size_t count, const mirai_value *reference)
+{
+    const void *object = mirai_value_object(reference, NULL);
+    for (size_t i = 0; i < count; i++)
+        if (mirai_value_object(items[i], NULL) == object) return true;
+    return false;
+}
+
+void mirai__segment_keep(mirai__segment *segment, const mirai__segment *other)
+{
+    size_t own = mirai_value_count(segment->keeps), more = mirai_value_count(other->keeps), count = 0;
+    if (more == 0) return;
+    mirai_value **items = mirai__alloc_zero(own + more, sizeof *items);
+    for (size_t i = 0; items && i < own + more; i++) {
+        const mirai_value *each = i < own ? mirai_value_item(segment->keeps, i) : mirai_value_item(other->keeps, i - own);
+        if (i < own || (is_named(segment, each) && !is_among(items, count, each)))
+            items[count++] = mirai_value_ref((mirai_value *)(uintptr_t)each);
+    }
+    mirai_value_release(segment->keeps);
+    segment->keeps = count > 0 ? mirai_list(items, count) : NULL;
+    mirai__free(items);
 }
 
 size_t mirai__segment_size(const mirai__segment *segment)

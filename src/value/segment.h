@@ -16,6 +16,7 @@ typedef struct mirai__segment {
     uint32_t count;         /* of buffers */
     size_t body_size;
     mirai_buffer **buffers; /* owned, frozen; behind the body, in the same block */
+    mirai_value *keeps;     /* owned; a list of memory in common, which is to be there until it was read; does not travel. NULL: none */
     uint8_t body[];
 } mirai__segment;
 
@@ -28,6 +29,9 @@ mirai__segment *mirai__segment_alloc(size_t body_size, size_t room);
 mirai__segment *mirai__segment_copy(const mirai__segment *segment, bool (*stays)(const mirai_buffer *buffer));
 mirai__segment *mirai__segment_ref(mirai__segment *segment);
 void mirai__segment_release(mirai__segment *segment); /* NULL is allowed */
+/* Keep of what another one keeps that which its body names, too. Whoever else has it must not look at that meanwhile.
+ * Without memory it keeps nothing. */
+void mirai__segment_keep(mirai__segment *segment, const mirai__segment *other);
 size_t mirai__segment_size(const mirai__segment *segment); /* bytes of body and buffers */
 
 #endif

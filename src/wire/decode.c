@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "alloc.h"
+#include "common.h"
 #include "decode_private.h"
 #include "detail.h"
 #include "grow.h"
@@ -27,7 +28,8 @@ static mirai_status find_hook(mirai__decoding *all, const char *class_name, mira
         if (strcmp((*out)->class_name, class_name) == 0) return MIRAI_OK;
     }
     MIRAI_TRY(mirai__grow(all->hooks, all->hook_capacity, all->hook_count));
-    *out = mirai__hooks_find(all->overlay, class_name);
+    *out = mirai__common_hook(class_name);
+    if (!*out) *out = mirai__hooks_find(all->overlay, class_name);
     if (!*out) {
         return mirai__fail(MIRAI_E_HOOK, "no refhook is registered for class '%s'", class_name);
     }

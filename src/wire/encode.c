@@ -141,8 +141,19 @@ static mirai_status close_segment(mirai__encoder *encoder, const mirai__bytes *b
     if (body->size > mirai__limits_local.body_bytes) {
         return mirai__fail(MIRAI_E_LIMIT, "the body of a message has %zu bytes", body->size);
     }
+    mirai_value *keeps = NULL;
+    if (encoder->keep_count > 0) {
+        for (size_t i = 0; i < encoder->keep_count; i++) (void)mirai_value_ref(encoder->keeps[i]);
+        keeps = mirai_list(encoder->keeps, encoder->keep_count);
+        if (!keeps) return MIRAI_E_NOMEM;
+    }
     *out = mirai__buffer_table_segment(&encoder->buffers, body);
-    return *out ? MIRAI_OK : MIRAI_E_NOMEM;
+    if (!*out) {
+        mirai_value_release(keeps);
+        return MIRAI_E_NOMEM;
+    }
+    (*out)->keeps = keeps;
+    return MIRAI_OK;
 }
 
 /* [function, arguments, label, stream], as if that were a list. */
@@ -209,6 +220,7 @@ static mirai_status encode_content(const content *content, mirai__hooks *overlay
     mirai__bytes_fini(&values);
     mirai__buffer_table_fini(&encoder.buffers);
     mirai__objects_fini(&encoder.objects);
+    mirai__free(encoder.keeps);
     mirai__message_fini(&encoder.message);
     if (status == MIRAI_OK) *out = segment;
     return mirai__said_again(&said);

@@ -24,6 +24,8 @@ typedef struct mirai__encoder {
     mirai__buffer_table buffers;
     mirai__sharing *sharing; /* NULL: shared values are refused */
     mirai__bytes *out; /* where values are written: the root's bytes or the groups' */
+    mirai_value **keeps; /* what the message names: memory in common; borrowed from the values */
+    size_t keep_count, keep_capacity;
     bool given;        /* nobody else holds the value being written, nor those around it, and it will go */
     size_t group;      /* whose value is being written; MIRAI__NO_GROUP: the root's */
     uint32_t items;    /* values that may still be written */

@@ -7,6 +7,7 @@
 #include "cbor.h"
 #include "detail.h"
 #include "encode_private.h"
+#include "grow.h"
 
 mirai_status mirai__encode_count(mirai__encoder *encoder, uint64_t items)
 {
@@ -76,10 +77,20 @@ static mirai_status put_dict(mirai__encoder *encoder, const mirai_value *value, 
     return MIRAI_OK;
 }
 
+/* The segment will hold it. */
+static mirai_status keep(mirai__encoder *encoder, mirai_value *value)
+{
+    MIRAI_TRY(mirai__grow(encoder->keeps, encoder->keep_capacity, encoder->keep_count));
+    encoder->keeps[encoder->keep_count++] = value;
+    return MIRAI_OK;
+}
+
 static mirai_status put_reference(mirai__encoder *encoder, const mirai_value *value, uint32_t depth)
 {
-    size_t number;
+    size_t number, before = encoder->objects.count;
     MIRAI_TRY(mirai__objects_number(&encoder->objects, value, encoder->group, depth, &number));
+    if (number == before && mirai__class_is_ours(mirai_value_class(value)))
+        MIRAI_TRY(keep(encoder, encoder->objects.items[number].reference));
     MIRAI_TRY(mirai__cbor_put(encoder->out, MIRAI__CBOR_TAG, MIRAI__TAG_REFERENCE));
     return mirai__cbor_put(encoder->out, MIRAI__CBOR_UINT, number);
 }
@@ -88,6 +99,8 @@ static mirai_status put_segment(mirai__encoder *encoder, const mirai_value *valu
 {
     mirai__segment *segment = mirai__value_get_segment(value);
     size_t first;
+    for (size_t i = 0; i < mirai_value_count(segment->keeps); i++)
+        MIRAI_TRY(keep(encoder, (mirai_value *)(uintptr_t)mirai_value_item(segment->keeps, i)));
     MIRAI_TRY(mirai__buffer_table_splice(&encoder->buffers, segment, &first));
     MIRAI_TRY(mirai__cbor_put(encoder->out, MIRAI__CBOR_TAG, MIRAI__TAG_SEGMENT));
     MIRAI_TRY(mirai__cbor_put(encoder->out, MIRAI__CBOR_ARRAY, 3));

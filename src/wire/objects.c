@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "common.h"
 #include "detail.h"
 #include "grow.h"
 #include "objects.h"
@@ -47,7 +48,8 @@ static bool can_serialize(const mirai__hook *hook)
 static mirai__hook *find_hook(const mirai__objects *objects, const mirai_value *reference)
 {
     const char *name = mirai_value_class(reference);
-    mirai__hook *hook = mirai__hooks_find(objects->overlay, name);
+    mirai__hook *hook = mirai__common_hook(name);
+    if (!hook) hook = mirai__hooks_find(objects->overlay, name);
     if (can_serialize(hook)) return hook;
     mirai__hook_unref(hook);
     hook = mirai__reference_hook(reference);
