@@ -41,6 +41,7 @@ struct mirai_daemon {
     mirai__states states; /* main thread */
     int64_t started, idle_since; /* main thread; now_ms */
     int64_t jobs;                /* main thread: tasks that were run */
+    uint32_t served;             /* main thread: with setups, to time one now and then */
     mirai__spin spin;            /* main thread */
 
     pthread_mutex_t lock; /* guards what follows, and on_cancel of the present job */

@@ -5,6 +5,10 @@
  * all that fit. The time is measured from one sweep of results to the next, which costs one look at the
  * clock per sweep; before jobs are sent ahead, only each eighth one is timed. A single long one does not
  * count for much: what waits behind it can be taken back.
+ *
+ * To whom: a task is nearer at a daemon that is at work than at one that must be woken first, if it will come to it within
+ * NEAR_NS. What is held there while another idles is given to that one where no result came in SPREAD_MS, or while the
+ * driver looked for one in vain.
  */
 #include "ahead.h"
 
@@ -22,7 +26,11 @@ enum {
     BRIEF_NS = 10000,
     SAMPLE_MOST_NS = 200000,
     UNKNOWN_NS = 100000, /* what a task is thought to take until some have been seen */
-    AHEAD_FEW = 40
+    AHEAD_FEW = 40,
+    NEAR_NS = 100000,
+    GATHER_NS = 2500, /* two daemons that share a processor lose more by taking turns than such tasks take */
+    CROWDED = 2,      /* processors: the host's, and one daemon's */
+    SPREAD_MS = 1
 };
 
 static mirai__claims *claims_of(const mirai__remote *remote)
@@ -143,6 +151,7 @@ void mirai__ahead_init(mirai_pool *pool)
     char *end;
     long ahead = wish != NULL ? strtol(wish, &end, 10) : 0;
     pool->pace_ns = UNKNOWN_NS;
+    pool->spread_at = MIRAI__NEVER;
     pool->ahead_is_fixed = wish != NULL && end != wish && *end == '\0' && ahead >= 0;
     if (!pool->ahead_is_fixed) return;
     mirai__sched_set_ahead(&pool->sched, ahead < MIRAI__AHEAD_MAX ? (int32_t)ahead : MIRAI__AHEAD_MAX);
@@ -160,6 +169,30 @@ static void judge(mirai_pool *pool)
     if (ahead != pool->sched.ahead) mirai__sched_set_ahead(&pool->sched, ahead);
 }
 
+/* By what the daemon says: what the host sees of its pace may be the host's own. */
+static void judge_near(mirai_pool *pool, const mirai__remote *remote)
+{
+    const mirai__claims *claims = claims_of(remote);
+    uint32_t pace = claims != NULL ? atomic_load_explicit(&claims->pace_ns, memory_order_relaxed) : 0;
+    int32_t near = pace > 0 && pace < BRIEF_NS ? NEAR_NS / (int32_t)pace : 0;
+    bool crowded = pool->vigil.cpus > 0 && pool->vigil.cpus <= CROWDED;
+    mirai__sched_set_near(&pool->sched, crowded && near > 0 && pace < GATHER_NS ? INT32_MAX : near);
+}
+
+void mirai__ahead_look(mirai_pool *pool)
+{
+    if (pool->spread_at != MIRAI__NEVER || pool->sched.near == 0 || !mirai__sched_is_gathered(&pool->sched)) return;
+    pool->spread_at = mirai__deadline(SPREAD_MS); /* and so it stays: each earlier deadline costs a wake-up */
+}
+
+void mirai__ahead_spread(mirai_pool *pool, int64_t now, bool in_vain)
+{
+    if (pool->spread_at == MIRAI__NEVER || (now < pool->spread_at && !in_vain)) return;
+    pool->spread_at = MIRAI__NEVER;
+    mirai__sched_spread(&pool->sched, in_vain);
+    mirai__engine_commands(pool);
+}
+
 void mirai__ahead_handed(mirai_pool *pool, mirai__remote *remote)
 {
     bool timed = remote->sched.borrows && !pool->ahead_is_fixed && (pool->sched.ahead > 0 || ++pool->handed % TIMED == 0);
@@ -174,4 +207,5 @@ void mirai__ahead_learn(mirai_pool *pool, mirai__remote *remote, uint64_t result
     pool->pace_ns += (sample - pool->pace_ns) / (sample < pool->pace_ns ? 2 : 16);
     remote->timed_at = remote->sched.attempt != 0 ? now : 0;
     judge(pool);
+    judge_near(pool, remote);
 }

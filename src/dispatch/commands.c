@@ -113,6 +113,7 @@ void mirai__engine_commands(mirai_pool *pool)
         case MIRAI__COMMAND_NONE:
         default:
             if (mirai__share_bury(pool)) break;
+            mirai__ahead_look(pool);
             if (pool->spawns_owed > 0 && pool->sleep_until != MIRAI__AWAKE) mirai__engine_kick(pool);
             return;
         }

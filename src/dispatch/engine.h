@@ -67,6 +67,7 @@ struct mirai_pool {
     mirai__vigil vigil;
     int64_t pace_ns;     /* how long a task takes, about (ahead.c) */
     uint64_t handed;     /* jobs that were handed to daemons that had none */
+    int64_t spread_at;   /* what is held at one daemon has waited there long enough; MIRAI__NEVER: nothing is */
     bool ahead_is_fixed; /* how many are sent ahead does not depend on that; constant */
     mirai__station station; /* with the service thread (service.h) */
     int64_t spawns_owed; /* SPAWN commands that a turn has still to carry out, of all groups */

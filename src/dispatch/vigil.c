@@ -113,9 +113,9 @@ bool mirai__vigil_keep(mirai_pool *pool)
 {
     mirai__vigil *vigil = &pool->vigil;
     watched daemons;
-    bool slept = vigil->over;
+    vigil->in_vain = vigil->over;
     vigil->over = false;
-    if (slept || !vigil->wished || !choose(pool, &daemons)) return false;
+    if (vigil->in_vain || !vigil->wished || !choose(pool, &daemons)) return false;
     int64_t now = mirai__now_ns(), until = mirai__spin_until(&vigil->spin, daemons.how, now);
     if (now == until) return false;
     pool->sleep_until = MIRAI__AWAKE; /* nobody need kick: `called` is enough */

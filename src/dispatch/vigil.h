@@ -15,6 +15,7 @@ typedef struct mirai__vigil {
     mirai__spin spin;
     bool wished;   /* neither the options nor the environment forbid it; constant */
     bool over;     /* the last one was in vain: now it is time to sleep */
+    bool in_vain;  /* so it was, and the driver goes to sleep now */
     bool called;   /* the driver is to look at what it waits for */
     int32_t cpus;  /* that host and daemons may use */
     uint32_t kept; /* how many */

@@ -33,7 +33,8 @@
  *    submitted after t;
  *  - tasks are handed out by priority, among equals in the order in which they were queued first. One whose resources
  *    are not free is passed over (first fit): one that needs much can wait for ever while those that need little come;
- *  - no task waits in the queue while an eligible daemon idles and its resources are free.
+ *  - no task waits in the queue while an eligible daemon idles and its resources are free. (One that is lent waits
+ *    there, if it is near enough: see below.)
  *
  * Of lent tasks:
  *  - a daemon begins what is lent to it in that order, each only if it can claim it, and after the result of what was
@@ -46,7 +47,10 @@
  *  - what a daemon has still when it is gone counts as begun;
  *  - lent are only tasks of priority 0, in order, while no other kind waits, and none to daemons that have a setup to
  *    run. They are recalled when one of a higher priority comes, a setup, when the daemon's attempt is stopped or it
- *    ends; and the first half of them when another daemon has nothing to do, since what it is at may take long.
+ *    ends; and the first half of them when another daemon has nothing to do, since what it is at may take long;
+ *  - but the first few that are lent to it, so many as the owner says that it will come to before an idle daemon
+ *    could be woken (`near`), are lent although another idles, and left there until the owner says that they wait too
+ *    long (spread()): a stream of brief tasks is one daemon's as long as that keeps up with it.
  */
 
 enum { MIRAI__GROUPS_MAX = 64, MIRAI__RESOURCES_MAX = 16, MIRAI__DEATHS_MAX = 3, MIRAI__PRIORITY_MAX = 1000,
@@ -180,6 +184,8 @@ typedef struct mirai__sched_daemon {
     int32_t lent_count;
     uint8_t slot, next_slot;    /* of the present attempt, and of the next: they are numbered in the order given */
     bool borrows;               /* the owner's, before it is ready: tasks may be lent to it */
+    bool slow;                  /* what is lent to it waits too long: none of it is near */
+    uint64_t seen;              /* its attempt when the owner last asked to spread */
     bool tried;                 /* it has been given a task, or a setup that was not done yet */
     bool parting;               /* it said that it leaves, or was retired: no loss */
 } mirai__sched_daemon;
@@ -221,6 +227,8 @@ typedef struct mirai__sched {
     mirai__list roomy, laden; /* daemons that may be lent more; that have something to recall */
     int64_t lent;         /* tasks now; they are among the awaiting */
     int32_t ahead;        /* how many may be lent to each daemon */
+    int32_t near;         /* of those, so many are nearer there than an idle daemon is */
+    mirai__sched_daemon *gatherer; /* the last that was lent one for being near, as long as it has any; NULL: none */
     mirai__heap timeouts; /* of tasks that have one */
     mirai__heap timers;   /* of all daemons, so that setting one needs no room */
     uint64_t last_attempt, last_sequence, last_queued;
@@ -286,6 +294,14 @@ bool mirai__sched_result(mirai__sched *sched, mirai__sched_daemon *daemon, uint6
 
 /* How many tasks may be lent to each daemon from now on, at most MIRAI__AHEAD_MAX. At first none. */
 void mirai__sched_set_ahead(mirai__sched *sched, int32_t ahead);
+/* How many of those lent to a daemon are near, at least 0. At first none. More than MIRAI__AHEAD_MAX: what waits in the
+ * queue is near too. */
+void mirai__sched_set_near(mirai__sched *sched, int32_t near);
+/* Something is lent to a daemon while another idles: the owner has to see to it that it does not wait long. */
+bool mirai__sched_is_gathered(const mirai__sched *sched);
+/* What is lent to daemons that are at the same attempt as they were at the last call, or (`all`) to any, waits too long: it is
+ * not near, until that attempt has ended. */
+void mirai__sched_spread(mirai__sched *sched, bool all);
 /* The owner has revoked a lent task: it is queued again, at its place. Ignored for others. */
 void mirai__sched_recalled(mirai__sched *sched, mirai__sched_task *task);
 /* The last of those that are lent to the daemon; before another. NULL: none. */

@@ -100,6 +100,7 @@ void mirai__sched_give(mirai__sched *sched, mirai__sched_daemon *daemon, mirai__
     daemon->task = task;
     daemon->setup = setup;
     daemon->slot = daemon->next_slot++;
+    daemon->slow = false;
     if (task != NULL || !setup->reported) daemon->tried = true;
     mirai__sched_judge_room(sched, daemon);
 }

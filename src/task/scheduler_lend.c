@@ -11,6 +11,19 @@
 enum { SLOTS = 250, /* that may be in use at a time: of 256, less what is on its way */
        LOOKS = 4    /* daemons that are looked at for one with less than the average */ };
 
+static bool has_idle(const mirai__sched *sched)
+{
+    for (int32_t i = 0; i < sched->group_count; i++)
+        if (!mirai__list_is_empty(&sched->groups[i].idle)) return true;
+    return false;
+}
+
+/* How many of those lent to the daemon are nearer there than they would be at an idle one. */
+static int32_t near_count(const mirai__sched *sched, const mirai__sched_daemon *daemon)
+{
+    return daemon->slow ? 0 : sched->near;
+}
+
 static mirai__sched_task *entry(mirai__list *node)
 {
     return mirai__list_entry(node, mirai__sched_task, node);
@@ -79,12 +92,19 @@ static mirai__sched_task *next_lendable(const mirai__sched *sched)
     return task && task->priority == 0 && task->lendable && task->attempts == 0 ? task : NULL;
 }
 
-bool mirai__sched_next_lend(mirai__sched *sched, mirai__sched_command *out)
+/* One to which another task would be near. It stays first in line, so that the next goes to the same. */
+static mirai__sched_daemon *near_borrower(const mirai__sched *sched)
 {
-    if (mirai__list_is_empty(&sched->roomy)) return false;
-    mirai__sched_task *task = next_lendable(sched);
-    mirai__sched_daemon *daemon = task ? borrower(sched) : NULL;
-    if (!daemon) return false;
+    int looks = 0;
+    for (mirai__list *node = sched->roomy.next; node != &sched->roomy && looks < LOOKS; node = node->next, looks++) {
+        mirai__sched_daemon *daemon = mirai__list_entry(node, mirai__sched_daemon, roomy);
+        if (daemon->lent_count < near_count(sched, daemon) && may_borrow(sched, daemon)) return daemon;
+    }
+    return NULL;
+}
+
+static void lend(mirai__sched *sched, mirai__sched_daemon *daemon, mirai__sched_task *task, mirai__sched_command *out)
+{
     mirai__sched_shape_unqueue(task);
     mirai__list_append(&daemon->lent, &task->node);
     daemon->lent_count++;
@@ -99,6 +119,23 @@ bool mirai__sched_next_lend(mirai__sched *sched, mirai__sched_command *out)
     out->task = task;
     out->attempt = task->attempt;
     out->slot = task->slot;
+}
+
+bool mirai__sched_holds(const mirai__sched *sched)
+{
+    const mirai__sched_daemon *daemon = sched->gatherer;
+    return daemon && sched->near > MIRAI__AHEAD_MAX && daemon->state == MIRAI__DAEMON_BUSY && daemon->task &&
+           !daemon->slow && may_borrow(sched, daemon) && next_lendable(sched);
+}
+
+bool mirai__sched_next_lend(mirai__sched *sched, bool near, mirai__sched_command *out)
+{
+    if (mirai__list_is_empty(&sched->roomy) || (near ? sched->near == 0 : has_idle(sched))) return false;
+    mirai__sched_task *task = next_lendable(sched);
+    mirai__sched_daemon *daemon = !task ? NULL : near ? near_borrower(sched) : borrower(sched);
+    if (!daemon) return false;
+    lend(sched, daemon, task, out);
+    if (near) sched->gatherer = daemon;
     return true;
 }
 
@@ -110,6 +147,7 @@ static void take_out(mirai__sched *sched, mirai__sched_daemon *daemon, mirai__sc
     mirai__list_remove(&task->node);
     sched->lent--;
     if (--daemon->lent_count > 0) return;
+    if (sched->gatherer == daemon) sched->gatherer = NULL;
     mirai__list_remove(&daemon->laden);
     daemon->commands &= ~(uint32_t)MIRAI__COMMANDS_RECALL;
     if (daemon->commands == 0) mirai__list_remove(&daemon->pending);
@@ -128,6 +166,7 @@ bool mirai__sched_promote(mirai__sched *sched, mirai__sched_daemon *daemon)
     daemon->slot = task->slot;
     daemon->task = task;
     daemon->tried = true;
+    daemon->slow = false;
     note_laden(sched, daemon);
     mirai__sched_judge_room(sched, daemon);
     return true;
@@ -167,16 +206,43 @@ void mirai__sched_recall_all(mirai__sched *sched)
 
 bool mirai__sched_next_steal(mirai__sched *sched, mirai__sched_command *out)
 {
-    if (mirai__list_is_empty(&sched->laden)) return false;
-    bool idle = false;
-    for (int32_t i = 0; i < sched->group_count && !idle; i++) idle = !mirai__list_is_empty(&sched->groups[i].idle);
-    if (!idle) return false;
-    mirai__sched_daemon *daemon = mirai__list_entry(sched->laden.next, mirai__sched_daemon, laden);
-    mirai__list_remove(&daemon->laden); /* until something changes, there is no point in asking again */
-    out->kind = MIRAI__COMMAND_RECALL;
-    out->daemon = daemon;
-    out->count = (daemon->lent_count + 1) / 2;
-    return true;
+    if (mirai__list_is_empty(&sched->laden) || !has_idle(sched)) return false;
+    mirai__list *node;
+    while ((node = mirai__list_pop(&sched->laden))) { /* until something changes, there is no point in asking again */
+        mirai__sched_daemon *daemon = mirai__list_entry(node, mirai__sched_daemon, laden);
+        if (daemon->lent_count <= near_count(sched, daemon)) continue;
+        out->kind = MIRAI__COMMAND_RECALL;
+        out->daemon = daemon;
+        out->count = (daemon->lent_count + 1) / 2;
+        return true;
+    }
+    return false;
+}
+
+/* ---- how many ---- */
+
+void mirai__sched_set_near(mirai__sched *sched, int32_t near)
+{
+    bool less = near < sched->near;
+    sched->near = near < 0 ? 0 : near;
+    if (!less || sched->lent == 0) return;
+    for (mirai__list *node = sched->daemons.next; node != &sched->daemons; node = node->next)
+        note_laden(sched, mirai__list_entry(node, mirai__sched_daemon, all));
+}
+
+bool mirai__sched_is_gathered(const mirai__sched *sched)
+{
+    return sched->lent > 0 && has_idle(sched);
+}
+
+void mirai__sched_spread(mirai__sched *sched, bool all)
+{
+    for (mirai__list *node = sched->daemons.next; node != &sched->daemons; node = node->next) {
+        mirai__sched_daemon *daemon = mirai__list_entry(node, mirai__sched_daemon, all);
+        if (all || daemon->seen == daemon->attempt) daemon->slow = daemon->lent_count > 0;
+        daemon->seen = daemon->attempt;
+        if (daemon->slow) note_laden(sched, daemon);
+    }
 }
 
 void mirai__sched_set_ahead(mirai__sched *sched, int32_t ahead)

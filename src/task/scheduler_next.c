@@ -101,7 +101,7 @@ static bool next_run(mirai__sched *sched, mirai__sched_command *out)
 {
     if (mirai__list_is_empty(&sched->waiting)) return false;
     uint64_t idle = groups_with_idle(sched);
-    if (idle == 0) return false;
+    if (idle == 0 || mirai__sched_holds(sched)) return false;
     mirai__sched_task *best = NULL;
     mirai__sched_daemon *daemon = NULL;
     for (mirai__list *node = sched->waiting.next; node != &sched->waiting; node = node->next) {
@@ -147,6 +147,6 @@ void mirai__sched_next(mirai__sched *sched, mirai__sched_command *out)
     *out = (mirai__sched_command){.kind = MIRAI__COMMAND_NONE};
     if (sched->config.ephemeral) mirai__sched_follow(sched);
     (void)(next_resolved(sched, out) || next_report(sched, out) || next_pending(sched, out) ||
-           next_run(sched, out) || mirai__sched_next_steal(sched, out) || mirai__sched_next_lend(sched, out) ||
-           next_spawn(sched, out));
+           mirai__sched_next_lend(sched, true, out) || next_run(sched, out) || mirai__sched_next_steal(sched, out) ||
+           mirai__sched_next_lend(sched, false, out) || next_spawn(sched, out));
 }

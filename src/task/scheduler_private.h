@@ -95,8 +95,10 @@ void mirai__sched_order(mirai__sched *sched, mirai__sched_daemon *daemon, uint32
 
 /* ---- scheduler_lend.c ---- */
 
-/* Lend the next task, if there is one to lend and one to take it. */
-bool mirai__sched_next_lend(mirai__sched *sched, mirai__sched_command *out);
+/* Lend the next task, if there is one to lend and one to take it; `near`: although another idles, if it is near there. */
+bool mirai__sched_next_lend(mirai__sched *sched, bool near, mirai__sched_command *out);
+/* What waits is near a daemon that is at work, although that has no room for it now: it is not for those that idle. */
+bool mirai__sched_holds(const mirai__sched *sched);
 /* A daemon has nothing to do: recall from another. */
 bool mirai__sched_next_steal(mirai__sched *sched, mirai__sched_command *out);
 /* What is lent to it is to come back, if there is any; to all. */

@@ -7,10 +7,10 @@
  *
  * Jobs are numbered in the order in which they are sent, on both sides, modulo MIRAI__CLAIMS: that is the *slot*. A slot
  * may be offered again once the host does not ask after the job that had it. A word holds the attempt too, so
- * that an old job can never take what was offered to a new one.
+ * that an old job can never take what was offered to a new one. Beside them the daemon says how long its jobs take.
  *
  * The daemon may be hostile: whatever it writes here, the worst that comes of it is that the host thinks that it has begun
- * a job. Any thread; the words are atomic.
+ * a job, or that its jobs are shorter than they are. Any thread; the words are atomic.
  */
 #ifndef MIRAI__CLAIMS_H
 #define MIRAI__CLAIMS_H
@@ -24,6 +24,7 @@ enum { MIRAI__CLAIMS = 256 };
 /* Twice the attempt, plus 1 once it is taken; 0 once it is revoked. At first 0. */
 typedef struct mirai__claims {
     _Atomic uint64_t words[MIRAI__CLAIMS];
+    _Atomic uint32_t pace_ns; /* about how long a job takes; 0: nothing is known of that */
 } mirai__claims;
 
 /* Host. Attempts are from 1 and below 2^63. */

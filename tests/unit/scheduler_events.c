@@ -344,6 +344,7 @@ static void do_config(world *w, uint32_t number)
         w->total[i] = w->free[i] = (int64_t)(resources[i].amount * MIRAI__RESOURCE_PARTS);
     w->grace = config.grace_ms;
     model_set_ahead(w, number * 0x9e3779b1U >> 16);
+    if (number % 3 == 0) model_set_near(w, number * 0x85ebca6bU >> 16);
     w->start_timeout = config.start_timeout_ms;
 }
 
@@ -392,6 +393,8 @@ static void apply(world *w, model_event event)
     case MODEL_claim: model_claim(w, pick(w, number), number / 64); break;
     case MODEL_grab: model_grab(w, pick(w, number)); break;
     case MODEL_ahead: model_set_ahead(w, number); break;
+    case MODEL_near: model_set_near(w, number); break;
+    case MODEL_spread: model_spread(w, number % 4 == 0); break;
     case MODEL_stray: do_stray(w, number); break;
     case MODEL_spawned: do_spawned(w, number, false); break;
     case MODEL_nomem: do_spawned(w, number, true); break;

@@ -105,7 +105,7 @@ bool model_promote(world *w, daemon_model *daemon)
     daemon->slot = task->slot;
     daemon->unread = task->unread;
     daemon->promoted = true;
-    daemon->excused = false;
+    daemon->excused = daemon->slow = false;
     return true;
 }
 
@@ -234,6 +234,28 @@ void model_set_ahead(world *w, uint32_t number)
     mirai__sched_set_ahead(&w->sched, w->ahead);
 }
 
+void model_set_near(world *w, uint32_t number)
+{
+    static const int most[] = {0, 1, 2, 3, 5, 16, MIRAI__AHEAD_MAX, MIRAI__AHEAD_MAX + 1, INT32_MAX};
+    w->near = most[number % (sizeof most / sizeof *most)];
+    mirai__sched_set_near(&w->sched, w->near);
+}
+
+void model_spread(world *w, bool all)
+{
+    for (int i = 0; i < w->live_count; i++) {
+        daemon_model *daemon = &w->daemons[w->live[i]];
+        if (all || daemon->seen == daemon->attempt) daemon->slow = daemon->lent_count > 0;
+        daemon->seen = daemon->attempt;
+    }
+    mirai__sched_spread(&w->sched, all);
+}
+
+static int near_count(const world *w, const daemon_model *daemon)
+{
+    return daemon->slow ? 0 : w->near;
+}
+
 /* ---- commands ---- */
 
 static bool is_plain(const wish *wish)
@@ -267,6 +289,16 @@ static bool may_hold(const world *w, const daemon_model *daemon)
            w->closing != MIRAI_CANCEL;
 }
 
+bool model_holds(const world *w)
+{
+    if (w->near <= MIRAI__AHEAD_MAX || next_lendable(w) == NOBODY) return false;
+    for (int i = 0; i < w->live_count; i++) {
+        const daemon_model *daemon = &w->daemons[w->live[i]];
+        if (may_hold(w, daemon) && !daemon->slow && daemon->lent_count > 0) return true;
+    }
+    return false;
+}
+
 static bool has_slot(const daemon_model *daemon)
 {
     return (uint8_t)(daemon->next_slot - daemon->slot) < SLOTS;
@@ -287,7 +319,9 @@ void model_on_lend(world *w, const mirai__sched_command *command)
     task_model *task = &w->tasks[id];
     model_expect(w, id == next, "task %d was lent, not task %d", id, next);
     model_expect(w, may_hold(w, daemon), "daemon %d was lent task %d", id_of(daemon), id);
-    model_expect(w, !model_has_idle(w), "task %d was lent and a daemon idles", id);
+    bool near = daemon->lent_count < near_count(w, daemon);
+    model_expect(w, near || !model_has_idle(w), "task %d was lent and a daemon idles", id);
+    w->totals->near += near && model_has_idle(w);
     model_expect(w, command->attempt > w->last_attempt && command->attempt == held->sched.attempt,
                  "task %d was lent as attempt %" PRIu64, id, command->attempt);
     model_expect(w, mirai__sched_is_lent(&held->sched), "task %d is not lent", id);
@@ -333,7 +367,8 @@ void model_on_recall(world *w, const mirai__sched_command *command)
     daemon_model *daemon = &w->daemons[mirai__list_entry(command->daemon, held_daemon, sched)->id];
     bool good = command->count > 0 && command->count <= daemon->lent_count;
     if (!model_expect(w, good, "%d recalled of %d", (int)command->count, daemon->lent_count)) return;
-    bool stolen = model_has_idle(w) && command->count == (daemon->lent_count + 1) / 2;
+    bool stolen = model_has_idle(w) && command->count == (daemon->lent_count + 1) / 2 &&
+                  daemon->lent_count > near_count(w, daemon);
     good = stolen || (daemon->recallable && command->count == daemon->lent_count);
     model_expect(w, good, "%d recalled of %d for no reason", (int)command->count, daemon->lent_count);
     daemon->recallable = false;
@@ -370,7 +405,7 @@ static void check_unclaimed(world *w, const daemon_model *daemon)
     if (daemon->lent_count <= claimed_of_lent(daemon)) return;
     model_expect(w, may_hold(w, daemon), "daemon %d keeps what is lent", id_of(daemon));
     /* Or it has begun all that was asked for, which is told with the results. */
-    bool asked = claimed_of_lent(daemon) > 0;
+    bool asked = claimed_of_lent(daemon) > 0 || daemon->lent_count <= near_count(w, daemon);
     model_expect(w, asked || !model_has_idle(w), "daemon %d keeps what another could run", id_of(daemon));
     model_expect(w, daemon->lent_count <= w->ahead, "daemon %d keeps %d", id_of(daemon), daemon->lent_count);
 }
@@ -378,7 +413,7 @@ static void check_unclaimed(world *w, const daemon_model *daemon)
 void model_check_lending(world *w)
 {
     int64_t lent = 0, unclaimed = 0;
-    int next = next_lendable(w);
+    int next = model_has_idle(w) && model_holds(w) ? NOBODY : next_lendable(w);
     for (int i = 0; i < w->live_count; i++) {
         const daemon_model *daemon = &w->daemons[w->live[i]];
         check_lent(w, daemon);

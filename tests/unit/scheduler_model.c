@@ -269,7 +269,7 @@ static void on_run(world *w, const mirai__sched_command *command)
     w->totals->runs++;
     model_count_slot(w, daemon, command->slot);
     daemon->slot = command->slot;
-    daemon->promoted = daemon->excused = false;
+    daemon->promoted = daemon->excused = daemon->slow = false;
     daemon->known = w->setup_count;
     if (command->setup) {
         int setup = mirai__list_entry(command->setup, held_setup, sched)->id;

@@ -19,7 +19,7 @@
     X(value) X(fail) X(stray) X(spawned) X(nomem) X(unspawned) X(ready) X(leave) X(gone) X(tick)   \
         X(advance) X(expire) X(setup) X(forget) X(resize) X(drain) X(close) X(hold) X(take)        \
             X(demand) X(unblock) X(fail_blocked) X(cancel_all) X(left) X(unread) X(launch)            \
-                X(ahead) X(claim) X(grab)
+                X(ahead) X(claim) X(grab) X(near) X(spread)
 
 enum {
 #define MODEL_ENUM(name) MODEL_##name,
@@ -36,7 +36,7 @@ typedef struct model_event {
 typedef struct model_totals {
     int64_t events, tasks, runs, setups, spawns, kills, interrupts, by_outcome[6];
     int64_t again, retired, infeasible, dormant, roused, groups;
-    int64_t lent, recalled, claimed; /* claimed: of what was lent */
+    int64_t lent, recalled, claimed, near; /* claimed: of what was lent; near: lent although a daemon idled */
 } model_totals;
 
 enum { MODEL_EVENTS_MAX = 8192 };

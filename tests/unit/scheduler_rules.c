@@ -211,7 +211,7 @@ static void check_dormant(world *w, int id)
 
 void model_check_rules(world *w)
 {
-    int waits = w->closing == MIRAI_CANCEL ? NOBODY : model_best(w);
+    int waits = w->closing == MIRAI_CANCEL || model_holds(w) ? NOBODY : model_best(w);
     model_expect(w, waits == NOBODY, "task %d waits and a daemon idles", waits);
     for (int i = 0; i < w->live_count; i++)
         model_expect(w, !is_retirable(w, w->live[i]), "daemon %d is one too many", w->live[i]);

@@ -80,6 +80,8 @@ typedef struct daemon_model {
     bool borrows, promoted;     /* promoted: the attempt was lent before */
     bool left;                  /* it claims nothing more */
     bool excused;               /* from being lent more during this attempt */
+    bool slow;                  /* nothing that is lent to it is near */
+    uint64_t seen;              /* its attempt at the last spread */
     bool recallable;            /* there was a reason to recall all that is lent to it */
     int known;                  /* number of setups when it was last given a task: it owes none of them */
 } daemon_model;
@@ -108,7 +110,7 @@ typedef struct world {
     int oldest; /* tasks before it are resolved */
     mirai__sched_counts counts;
     int hold; /* events until commands are taken again */
-    int ahead;
+    int ahead, near;
     bool trace;
     char broken[256];
     model_totals *totals;
@@ -173,6 +175,10 @@ void model_revoke(world *w, daemon_model *daemon, int but);
 /* The first of those lent is the attempt. False: none is. */
 bool model_promote(world *w, daemon_model *daemon);
 void model_set_ahead(world *w, uint32_t number);
+void model_set_near(world *w, uint32_t number);
+void model_spread(world *w, bool all);
+/* All that waits is near a daemon that is at work. */
+bool model_holds(const world *w);
 /* Where there are too many daemons now, those that are busy need not be lent more; what is lent may be recalled. */
 void model_watch(world *w);
 void model_on_lend(world *w, const mirai__sched_command *command);

@@ -1,0 +1,111 @@
+/*
+ * Brief tasks stay with a daemon that is at work, although another idles. What must not suffer: whatever comes behind a
+ * task that is not brief after all, whether somebody waits for it or not.
+ */
+#include "story.h"
+
+enum { WARM = 6000, WINDOW = 300, BEHIND = 40 };
+
+static void test_near__refuses_bad_arguments(void **state)
+{
+    mirai_task *task = NULL;
+    assert_int_equal(mirai_pool_submit(*state, &task, NULL, mirai_null(), NULL), MIRAI_E_INVALID);
+    assert_null(task);
+}
+
+/* Streams of tasks so brief that the pool takes the next ones to be brief too. */
+static void warm(mirai_pool *pool)
+{
+    static mirai_task *window[WINDOW];
+    for (int64_t i = 0; i < WARM + WINDOW; i++) {
+        mirai_task **slot = &window[i % WINDOW];
+        if (i >= WINDOW) {
+            assert_int_equal(mirai_value_int_or(story_expect(*slot, MIRAI_OUTCOME_VALUE), -1), i - WINDOW);
+            mirai_task_release(*slot);
+        }
+        if (i < WARM) *slot = story_submit(pool, "echo", mirai_int(i));
+    }
+}
+
+static void end(mirai_task *task)
+{
+    story_assert_ok(mirai_task_cancel(task, NULL));
+    (void)story_expect(task, MIRAI_OUTCOME_CANCELLED);
+    mirai_task_release(task);
+}
+
+static void test_near__nothing_waits_behind_a_long_task(void **state)
+{
+    for (int round = 0; round < 5; round++) {
+        mirai_task *behind[BEHIND];
+        warm(*state);
+        mirai_task *stuck = story_submit(*state, "obey", mirai_null());
+        for (int i = 0; i < BEHIND; i++) behind[i] = story_submit(*state, "echo", mirai_int(i));
+        for (int i = 0; i < BEHIND; i++) {
+            assert_int_equal(mirai_value_int_or(story_expect(behind[i], MIRAI_OUTCOME_VALUE), -1), i);
+            mirai_task_release(behind[i]);
+        }
+        assert_int_equal(mirai_task_state(stuck), MIRAI_TASK_RUNNING);
+        end(stuck);
+    }
+}
+
+static bool is_resolved(void *context)
+{
+    return mirai_task_state(context) == MIRAI_TASK_RESOLVED;
+}
+
+static void test_near__nor_when_nobody_waits_for_it(void **state)
+{
+    for (int round = 0; round < 5; round++) {
+        mirai_task *behind[BEHIND];
+        warm(*state);
+        mirai_task *stuck = story_submit(*state, "obey", mirai_null());
+        for (int i = 0; i < BEHIND; i++) behind[i] = story_submit(*state, "echo", mirai_int(i));
+        for (int i = 0; i < BEHIND; i++) {
+            assert_true(story_until(is_resolved, behind[i]));
+            mirai_task_release(behind[i]);
+        }
+        end(stuck);
+    }
+}
+
+static void test_near__two_long_tasks_run_side_by_side(void **state)
+{
+    for (int round = 0; round < 5; round++) {
+        warm(*state);
+        mirai_task *first = story_submit(*state, "obey", mirai_null()), *second = story_submit(*state, "obey", mirai_null());
+        assert_true(story_until_running(first));
+        assert_true(story_until_running(second));
+        end(second);
+        end(first);
+    }
+}
+
+/* One that waits for a place in a line that is full runs where there is one, if the line stands still. */
+static void test_near__nor_behind_more_than_a_daemon_is_lent(void **state)
+{
+    enum { MANY = 600 };
+    static mirai_task *behind[MANY];
+    warm(*state);
+    mirai_task *stuck = story_submit(*state, "obey", mirai_null());
+    for (int i = 0; i < MANY; i++) behind[i] = story_submit(*state, "echo", mirai_int(i));
+    for (int i = MANY; i-- > 0;) {
+        assert_int_equal(mirai_value_int_or(story_expect(behind[i], MIRAI_OUTCOME_VALUE), -1), i);
+        mirai_task_release(behind[i]);
+    }
+    end(stuck);
+}
+
+int main(int argc, char **argv)
+{
+    MIRAI_EXIT_IF(mirai_main(argc, argv, story_setup));
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_near__refuses_bad_arguments),
+        cmocka_unit_test(test_near__nothing_waits_behind_a_long_task),
+        cmocka_unit_test(test_near__nor_when_nobody_waits_for_it),
+        cmocka_unit_test(test_near__two_long_tasks_run_side_by_side),
+        cmocka_unit_test(test_near__nor_behind_more_than_a_daemon_is_lent),
+    };
+    return cmocka_run_group_tests(tests, story_open_two, story_close_state);
+}
