@@ -163,7 +163,12 @@ static void test_vigil__can_be_turned_off(void **state)
     story_close(pool);
 }
 
-/* By the pool's options: then each round trip is slept through. */
+static long switches(const struct rusage *usage)
+{
+    return usage->ru_nvcsw + usage->ru_nivcsw;
+}
+
+/* By the pool's options: then in each round trip the processor is given to others, or taken by the daemon. */
 static void test_vigil__can_be_turned_off_for_a_pool(void **state)
 {
     (void)state;
@@ -177,7 +182,7 @@ static void test_vigil__can_be_turned_off_for_a_pool(void **state)
     assert_int_equal(getrusage(RUSAGE_THREAD, &before), 0);
     run_hot(pool);
     assert_int_equal(getrusage(RUSAGE_THREAD, &after), 0);
-    assert_true(after.ru_nvcsw - before.ru_nvcsw > HOT / 2);
+    assert_true(switches(&after) - switches(&before) > HOT / 2);
     story_close(pool);
 }
 
