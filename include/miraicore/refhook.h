@@ -135,6 +135,20 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_message_set(mirai_message *message,
 MIRAI_API void *mirai_message_get(const mirai_message *message, const void *key);
 
 /**
+ * Whether sending is the end of an object here: whoever sends gives the message's value away, and nobody else has a
+ * count of a reference to the object, nor of a value that one lies in. A hook may then take the object apart
+ * instead of copying it. The object is released after the message, be that sent or not, and nothing else is done with
+ * it, *as far as references go*: who else holds it is the class's own knowledge. (A hook that makes a reference
+ * to something of its object's and hands it out gives that reference away, and has the something still.) References without a release
+ * function give nothing away, nor do a message that is not sent, or is read.
+ * @param message  borrowed; NULL is allowed.
+ * @param object   one of the objects that the hook was called with; asking in their order is cheapest. NULL is allowed.
+ * @return 1 when it is so; else 0, as for any other pointer, and outside of `serialize` and `serialize_all`.
+ * @thread inside a hook   @since 0.1
+ */
+MIRAI_API int32_t mirai_message_gives(mirai_message *message, const void *object);
+
+/**
  * Write from a `print` hook. A newline starts a line that is indented like the first.
  * @param text    borrowed.
  * @param format  borrowed; printf-like.

@@ -78,6 +78,11 @@ mirai__hook *mirai__reference_hook(const mirai_value *reference)
     return node->hook ? mirai__hook_ref(node->hook) : mirai__hooks_find(NULL, node->class_name);
 }
 
+bool mirai__reference_owns(const mirai_value *reference)
+{
+    return MIRAI__CONST_NODE(reference, reference)->release != NULL;
+}
+
 const char *mirai_value_class(const mirai_value *value)
 {
     switch (mirai_value_type(value)) {

@@ -21,6 +21,9 @@ mirai_value *mirai__reference_hooked(mirai__hook *hook, void *object);
 /* The hooks that a reference was made with, or else those registered in the process now. Owned; NULL: none. */
 mirai__hook *mirai__reference_hook(const mirai_value *reference);
 
+/* Whether the object of a reference is released with it. */
+bool mirai__reference_owns(const mirai_value *reference);
+
 /* Whether there is just one count of a value. */
 bool mirai__value_is_sole(const mirai_value *value);
 /* The dict of fields behind an error value; borrowed; NULL when it is no error. */

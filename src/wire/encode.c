@@ -39,9 +39,12 @@ static mirai_status serialize_one(mirai__encoder *encoder, size_t number)
 {
     const mirai__object *object = &encoder->objects.items[number];
     const mirai_refhook *hook = &object->of->hook->hook;
+    void *pointer = mirai_value_object(object->reference, NULL);
+    bool is_given = object->given;
     mirai__detail_clear();
-    mirai_value *given = hook->serialize(
-        &encoder->message, mirai_value_object(object->reference, NULL), hook->context);
+    mirai__message_offer(&encoder->message, &pointer, &is_given, 1);
+    mirai_value *given = hook->serialize(&encoder->message, pointer, hook->context);
+    mirai__message_withdraw(&encoder->message);
     return put_group(encoder, &number, 1, given);
 }
 
@@ -51,15 +54,20 @@ static mirai_status serialize_pending(mirai__encoder *encoder, mirai__class *cla
     size_t *numbers = class->pending; /* ours now: the hook may bring further ones to light */
     class->pending = NULL;
     class->pending_count = class->pending_capacity = 0;
-    void **pointers = mirai__alloc_zero(count, sizeof *pointers);
+    void **pointers = mirai__alloc_zero(count, sizeof *pointers + sizeof(bool));
     mirai_status status = MIRAI_E_NOMEM;
     if (pointers) {
+        bool *are_given = (bool *)(pointers + count);
         for (size_t i = 0; i < count; i++) {
-            pointers[i] = mirai_value_object(encoder->objects.items[numbers[i]].reference, NULL);
+            const mirai__object *object = &encoder->objects.items[numbers[i]];
+            pointers[i] = mirai_value_object(object->reference, NULL);
+            are_given[i] = object->given;
         }
         const mirai_refhook *hook = &class->hook->hook;
         mirai__detail_clear();
+        mirai__message_offer(&encoder->message, pointers, are_given, count);
         mirai_value *given = hook->serialize_all(&encoder->message, pointers, count, hook->context);
+        mirai__message_withdraw(&encoder->message);
         status = put_group(encoder, numbers, count, given);
     }
     mirai__free(pointers);

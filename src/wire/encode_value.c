@@ -88,7 +88,8 @@ static mirai_status keep(mirai__encoder *encoder, mirai_value *value)
 static mirai_status put_reference(mirai__encoder *encoder, const mirai_value *value, uint32_t depth)
 {
     size_t number, before = encoder->objects.count;
-    MIRAI_TRY(mirai__objects_number(&encoder->objects, value, encoder->group, depth, &number));
+    bool given = encoder->given && mirai__reference_owns(value);
+    MIRAI_TRY(mirai__objects_number(&encoder->objects, value, given, encoder->group, depth, &number));
     if (number == before && mirai__class_is_ours(mirai_value_class(value)))
         MIRAI_TRY(keep(encoder, encoder->objects.items[number].reference));
     MIRAI_TRY(mirai__cbor_put(encoder->out, MIRAI__CBOR_TAG, MIRAI__TAG_REFERENCE));

@@ -1,7 +1,7 @@
 /*
  * message: what hooks keep with the message at hand (refhook.h). Lives on the stack of the encode
  * or decode that owns it, on that thread; no lock. Few keys: a list is searched faster than a
- * table.
+ * table. A hook asks about its objects mostly in their order, so the search begins behind the last one.
  */
 #include <string.h>
 
@@ -69,6 +69,31 @@ void *mirai_message_get(const mirai_message *message, const void *key)
     if (!message) return NULL;
     const mirai__kept *present = find(message, key);
     return present ? present->data : NULL;
+}
+
+void mirai__message_offer(mirai_message *message, void *const *objects, const bool *given, size_t count)
+{
+    message->objects = objects;
+    message->given = given;
+    message->object_count = count;
+    message->next = 0;
+}
+
+void mirai__message_withdraw(mirai_message *message)
+{
+    mirai__message_offer(message, NULL, NULL, 0);
+}
+
+int32_t mirai_message_gives(mirai_message *message, const void *object)
+{
+    if (!message || !object) return 0;
+    for (size_t i = 0; i < message->object_count; i++) {
+        size_t at = (message->next + i) % message->object_count;
+        if (message->objects[at] != object) continue;
+        message->next = at + 1;
+        return message->given[at];
+    }
+    return 0;
 }
 
 void mirai__said_keep(mirai__said *said, mirai_status status)

@@ -94,11 +94,11 @@ static mirai_status add_object(mirai__objects *objects, mirai__class *class, uin
     *number = objects->count;
     MIRAI_TRY(mirai__map_put(&class->numbers, identity, (void *)(uintptr_t)(*number + 1)));
     objects->items[objects->count++] =
-        (mirai__object){mirai_value_ref(reference), class, MIRAI__NO_GROUP};
+        (mirai__object){mirai_value_ref(reference), class, MIRAI__NO_GROUP, true};
     return MIRAI_OK;
 }
 
-mirai_status mirai__objects_number(mirai__objects *objects, const mirai_value *reference,
+mirai_status mirai__objects_number(mirai__objects *objects, const mirai_value *reference, bool given,
                                    size_t from, uint32_t depth, size_t *number)
 {
     mirai__class *class;
@@ -110,6 +110,7 @@ mirai_status mirai__objects_number(mirai__objects *objects, const mirai_value *r
     } else {
         MIRAI_TRY(add_object(objects, class, identity, reference, number));
     }
+    if (!given) objects->items[*number].given = false;
     MIRAI_TRY(mirai__grow(objects->edges, objects->edge_capacity, objects->edge_count));
     objects->edges[objects->edge_count++] = (mirai__edge){from, *number, depth};
     return MIRAI_OK;

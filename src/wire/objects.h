@@ -23,6 +23,7 @@ typedef struct mirai__object {
     mirai_value *reference; /* owned: keeps the object, and so its identity, alive */
     mirai__class *of;
     size_t group;
+    bool given; /* by all references to it so far: nobody has it when they are gone */
 } mirai__object;
 
 /* What one call of a hook has given. */
@@ -58,9 +59,9 @@ typedef struct mirai__objects {
 
 void mirai__objects_init(mirai__objects *objects, mirai__hooks *overlay);
 void mirai__objects_fini(mirai__objects *objects);
-/* The number of a reference's object, met at `depth` in the value of group `from`. Hooks are looked
- * up when a class is first met; E_HOOK when it has none that serialise. */
-mirai_status mirai__objects_number(mirai__objects *objects, const mirai_value *reference,
+/* The number of a reference's object, met at `depth` in the value of group `from`. `given`: the reference will go, and
+ * the object with it. Hooks are looked up when a class is first met; E_HOOK when it has none that serialise. */
+mirai_status mirai__objects_number(mirai__objects *objects, const mirai_value *reference, bool given,
                                    size_t from, uint32_t depth, size_t *number);
 /* A new group of the given objects. */
 mirai_status mirai__objects_group(mirai__objects *objects, const size_t *numbers, size_t count);
