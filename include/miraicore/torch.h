@@ -14,7 +14,8 @@
  * sent: send mirai_torch_detach() of it.
  *
  * A large tensor that is received from a process on this machine lies in memory that its sender lends, and is copied
- * page by page where it is written (mirai_buffer_private()). Who keeps such tensors (a model in a daemon's state) keeps
+ * page by page where it is written (mirai_buffer_private()). Its sender copied it there, unless it was born there
+ * and sending was its end: mirai_torch_scope_begin(). Who keeps such tensors (a model in a daemon's state) keeps
  * that memory from being used again; once all that may be lent is in use, bytes are copied.
  *
  * The library is a module too: mirai_pool_load(pool, "miraicore_torch") gives daemons the functions
@@ -24,6 +25,7 @@
  *   "torch.optim"       {kind, params, options}    an optimiser; options may be left out
  *   "torch.set_threads" {threads}                  null
  * What they return has no graph: "torch.forward" computes without gradients, "torch.script" detaches.
+ * Both compute in a scope (mirai_torch_scope_begin()), so that their results go back without a copy.
  * A daemon computes on one thread unless OMP_NUM_THREADS is set or "torch.set_threads" was called.
  *
  * Builders and functions that compute *take* the values that they are given, also on failure; NULL in
@@ -93,6 +95,34 @@ MIRAI_API mirai_status mirai_torch_manual_seed(uint64_t seed);
  * @thread any   @since 0.1
  */
 MIRAI_API mirai_status mirai_torch_set_threads(int32_t threads);
+
+/* ---- where tensors are born ------------------------------------------------------------------ */
+
+/**
+ * Open a scope on this thread: until it is closed, the memory of all that libtorch makes here (tensors, parameters,
+ * gradients, the state of optimisers, results), from 32 KiB on, is such as a pool's local daemons can read.
+ *
+ * What was born so is sent without a copy if sending is its end here: if nobody else has a count of the value, nor
+ * of those that it lies in, and nothing in libtorch uses the tensor or its memory (views that are not sent too, a module,
+ * an optimiser, a graph, the tensor whose gradient it is). A pointer to its elements must not be used any more then.
+ * Else it is copied, as all others are, and stays what it was when it was sent, whatever is done with it here.
+ *
+ * Such memory is limited, and a tensor that is sent is lent until its receiver lets go of it. Once the limit is reached,
+ * ordinary memory is used. Tensors may outlive the scope and the pool. Scopes nest, the innermost counts, and belong to
+ * their thread. The first that a process opens puts an allocator in front of libtorch's, for good: open it before other
+ * threads compute.
+ * @param pool  borrowed; which pool's daemons. NULL: in a daemon, memory that its host can read; else ordinary memory.
+ * @return MIRAI_OK; MIRAI_E_LIMIT when 64 are open on this thread; MIRAI_E_NOMEM.
+ * @thread any   @since 0.1
+ */
+MIRAI_API MIRAI_NODISCARD mirai_status mirai_torch_scope_begin(mirai_pool *pool);
+
+/**
+ * Close the innermost scope of this thread.
+ * @return MIRAI_OK; MIRAI_E_STATE when none is open.
+ * @thread that which opened it   @since 0.1
+ */
+MIRAI_API mirai_status mirai_torch_scope_end(void);
 
 /* ---- making tensors -------------------------------------------------------------------------- */
 

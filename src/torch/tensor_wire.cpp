@@ -9,6 +9,7 @@
  * A storage that two tensors share, or that one fills by half, is sent whole, so that views stay views. Of
  * any other only the window that its tensor covers is sent, or a packed copy if the window has large gaps.
  * Tensors that another class's hook adds when these have gone share with the storages that went whole only.
+ * A storage that lies in a buffer (allocator.h) is not lent to the message but given, if that is the end of it here.
  * All that is read is checked before libtorch sees it. Hooks run on the caller's thread; no lock.
  */
 #include "tensor.h"
@@ -18,6 +19,7 @@
 #include <ATen/Utils.h>
 #include <c10/core/CPUAllocator.h>
 
+#include "allocator.h"
 #include "dtype.h"
 #include "truth.h"
 
@@ -65,13 +67,18 @@ void check_sendable(const at::Tensor &tensor)
 class Sender
 {
   public:
-    Sender(Sent &sent, void *const *objects, size_t count) : sent_(sent), objects_(objects), count_(count) {}
+    Sender(mirai_message *message, void *const *objects, size_t count)
+        : message_(message), sent_(sent_of(message)), objects_(objects), count_(count)
+    {
+    }
 
     mirai_value *send()
     {
         for (size_t i = 0; i < count_; i++) {
             check_sendable(tensor(i));
-            users_[tensor(i).storage().unsafeGetStorageImpl()]++;
+            Users &users = users_[tensor(i).storage().unsafeGetStorageImpl()];
+            users.count++;
+            if (!is_given(i)) users.are_given = false;
         }
         for (size_t i = 0; i < count_; i++) add(tensor(i));
         int64_t length = (int64_t)rows_.size();
@@ -82,7 +89,31 @@ class Sender
     }
 
   private:
+    /* The tensors of the message that lie on a storage. */
+    struct Users {
+        size_t count = 0;
+        bool are_given = true;
+    };
+
     const at::Tensor &tensor(size_t i) const { return *static_cast<const at::Tensor *>(objects_[i]); }
+
+    /* Whether nobody will use the tensor any more: neither through a reference, nor in libtorch (a module, a graph,
+     * the leaf that it is the gradient of...). */
+    bool is_given(size_t i) const
+    {
+        return mirai_message_gives(message_, objects_[i]) && tensor(i).use_count() == 1 &&
+               tensor(i).weak_use_count() == 1;
+    }
+
+    /* All of a storage, which is emptied if it may be: if nothing else lies on it. */
+    mirai_buffer *whole_buffer(const c10::Storage &storage) const
+    {
+        const Users &users = users_.at(storage.unsafeGetStorageImpl());
+        mirai_buffer *buffer = nullptr;
+        if (users.are_given && storage.use_count() == users.count && storage.getWeakStorageImpl().weak_use_count() == 2)
+            buffer = take_buffer(*storage.unsafeGetStorageImpl());
+        return buffer ? buffer : storage_buffer(storage, 0, storage.nbytes());
+    }
 
     void add(const at::Tensor &tensor)
     {
@@ -97,10 +128,10 @@ class Sender
 
         int64_t window = window_of(tensor), covered = std::min(tensor.numel(), window);
         size_t window_bytes = (size_t)window * tensor.itemsize();
-        if (users_[storage.unsafeGetStorageImpl()] > 1 ||
+        if (users_[storage.unsafeGetStorageImpl()].count > 1 ||
             (size_t)covered * tensor.itemsize() * 2 >= storage.nbytes()) {
             sent_.whole.emplace(storage.unsafeGetStorageImpl(), tensor);
-            return add_whole(tensor, mirai_bytes_buffer(storage_buffer(storage, 0, storage.nbytes())));
+            return add_whole(tensor, mirai_bytes_buffer(whole_buffer(storage)));
         }
         if (tensor.numel() * 2 < window) return add_packed(tensor);
         size_t start = (size_t)tensor.storage_offset() * tensor.itemsize();
@@ -133,10 +164,11 @@ class Sender
         rows_.insert(rows_.end(), tensor.strides().begin(), tensor.strides().end());
     }
 
+    mirai_message *message_;
     Sent &sent_;
     void *const *objects_;
     size_t count_;
-    std::unordered_map<const c10::StorageImpl *, int> users_;
+    std::unordered_map<const c10::StorageImpl *, Users> users_;
     std::unordered_map<const c10::StorageImpl *, int64_t> places_;
     Items storages_;
     int64_t storage_count_ = 0;
@@ -299,7 +331,7 @@ class Receiver
 
 mirai_value *serialize_tensors(mirai_message *message, void *const *objects, size_t count, void *)
 {
-    return attempt_value([&] { return Sender(sent_of(message), objects, count).send(); });
+    return attempt_value([&] { return Sender(message, objects, count).send(); });
 }
 
 mirai_status unserialize_tensors(mirai_message *, const mirai_value *data, void **objects, size_t count,

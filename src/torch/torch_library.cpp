@@ -17,6 +17,7 @@
 
 #include <miraicore/daemon.h>
 
+#include "allocator.h"
 #include "module.h"
 #include "optimizer.h"
 #include "script.h"
@@ -69,6 +70,22 @@ mirai_status mirai_torch_set_threads(int32_t threads)
 
 /* ---- functions of the module ------------------------------------------------------------------- */
 
+/* While one lives in a daemon, what is computed is born where the host reads it, so that results are not copied. */
+class ForHost
+{
+  public:
+    ForHost() noexcept : is_open_(mirai_on_daemon() && mirai_torch_scope_begin(nullptr) == MIRAI_OK) {}
+    ForHost(const ForHost &) = delete;
+    ForHost &operator=(const ForHost &) = delete;
+    ~ForHost()
+    {
+        if (is_open_) close_scope();
+    }
+
+  private:
+    bool is_open_;
+};
+
 static mirai_value *argument(const mirai_value *args, const char *name)
 {
     return mirai_value_ref(mirai_value_get(args, name));
@@ -84,6 +101,7 @@ static mirai_value *run_forward(mirai_job *, const mirai_value *args, void *)
 {
     clear_detail();
     c10::AutoGradMode no_graph(false); /* it could not travel */
+    ForHost place;
     mirai_value *result = nullptr;
     mirai_status status =
         mirai_torch_module_forward(mirai_value_get(args, "module"), argument(args, "inputs"), &result);
@@ -93,6 +111,7 @@ static mirai_value *run_forward(mirai_job *, const mirai_value *args, void *)
 static mirai_value *run_script(mirai_job *, const mirai_value *args, void *)
 {
     clear_detail();
+    ForHost place;
     return attempt_value([&] {
         return call_script(mirai_value_string(mirai_value_get(args, "source")),
                            mirai_value_string(mirai_value_get(args, "name")), mirai_value_get(args, "args"), true);

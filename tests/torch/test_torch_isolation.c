@@ -1,7 +1,7 @@
 /*
  * isolation: tensors that were submitted or returned stay what they were, whoever writes into the memory that they came
  * from or lie in now. A tensor may be written where it is received, by whoever received it: each has its own.
- * Of 1 KB, 1 MB and 100 MB.
+ * Of 1 KB, 1 MB and 100 MB. So, too, where they were born to be sent without a copy, and were or were not.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -24,7 +24,7 @@
             fail_msg("%s: %s: %s", #expression, mirai_status_name(isolation_status_), mirai_error_detail());           \
     } while (0)
 
-enum { PATTERN = 1000, OTHER = 2000 };
+enum { PATTERN = 1000, OTHER = 2000, PAGE = 4096 };
 
 static const int64_t sizes[] = {1000, 1000000, 100000000};
 enum { SIZES = sizeof sizes / sizeof *sizes };
@@ -35,6 +35,15 @@ static mirai_value *new_tensor(int64_t size, uint64_t pattern)
 {
     mirai_value *tensor = mirai_torch_zeros(MIRAI_DTYPE_UINT8, 1, &size);
     if (tensor != NULL) pattern_fill(mirai_torch_data(tensor), (size_t)size, pattern);
+    return tensor;
+}
+
+/* Born where the pool's daemons (NULL, in one: the host) can read it. */
+static mirai_value *new_born(mirai_pool *pool, int64_t size, uint64_t pattern)
+{
+    if (mirai_torch_scope_begin(pool) != MIRAI_OK) return NULL;
+    mirai_value *tensor = new_tensor(size, pattern);
+    (void)mirai_torch_scope_end();
     return tensor;
 }
 
@@ -87,6 +96,41 @@ static mirai_value *give(mirai_job *job, const mirai_value *args, void *context)
     return mirai_value_ref(kept);
 }
 
+/* As above, born where the host can read it. */
+static mirai_value *give_born(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)job, (void)context;
+    mirai_value_release(kept);
+    kept = new_born(NULL, mirai_value_int_or(args, 0), PATTERN);
+    return mirai_value_ref(kept);
+}
+
+/* Keeps another tensor on the memory of what it gives. */
+static mirai_value *give_alias(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)job, (void)context;
+    mirai_value *tensor = new_born(NULL, mirai_value_int_or(args, 0), PATTERN), *other = NULL;
+    if (mirai_torch_detach(tensor, &other) != MIRAI_OK) return NULL;
+    mirai_value_release(kept);
+    kept = other;
+    return tensor;
+}
+
+/* Keeps nothing of it. */
+static mirai_value *give_away(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)job, (void)context;
+    return new_born(NULL, mirai_value_int_or(args, 0), PATTERN);
+}
+
+/* Writes to tensors that are born where those were that it gave, unless they are still lent. */
+static mirai_value *litter(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)job, (void)context;
+    for (int i = 0; i < 3; i++) mirai_value_release(new_born(NULL, mirai_value_int_or(args, 0), OTHER));
+    return mirai_null();
+}
+
 /* Gives back what it got, and keeps it. */
 static mirai_value *give_back(mirai_job *job, const mirai_value *args, void *context)
 {
@@ -135,6 +179,10 @@ static mirai_status setup(void)
     MIRAI_TRY(mirai_function_register("die", die, NULL));
     MIRAI_TRY(mirai_function_register("touch", touch, NULL));
     MIRAI_TRY(mirai_function_register("give", give, NULL));
+    MIRAI_TRY(mirai_function_register("give_born", give_born, NULL));
+    MIRAI_TRY(mirai_function_register("give_alias", give_alias, NULL));
+    MIRAI_TRY(mirai_function_register("give_away", give_away, NULL));
+    MIRAI_TRY(mirai_function_register("litter", litter, NULL));
     MIRAI_TRY(mirai_function_register("give_back", give_back, NULL));
     MIRAI_TRY(mirai_function_register("give_window", give_window, NULL));
     return mirai_function_register("spoil", spoil, NULL);
@@ -323,6 +371,114 @@ static void test_isolation__of_results_that_outlive_their_daemon(void **state)
     }
 }
 
+/* ---- tensors that were born to be sent ---------------------------------------------------------- */
+
+static void test_isolation__of_born_tensors_that_the_host_writes(void **state)
+{
+    mirai_pool *pool = *state;
+    for (int i = 0; i < SIZES; i++) {
+        mirai_value *tensor = new_born(pool, sizes[i], PATTERN), *other = NULL;
+        mirai_task *first = submit(pool, "tamper", mirai_value_ref(tensor), 0); /* the host has the value */
+        overwrite(tensor, OTHER + 1);
+        expect_whole(first);
+        assert_int_equal(differs(tensor, OTHER + 1), -1);
+        overwrite(tensor, PATTERN);
+        assert_ok(mirai_torch_detach(tensor, &other));
+        mirai_task *second = submit(pool, "tamper_and_die", tensor, 1); /* and now another on its memory */
+        overwrite(other, OTHER + 1);
+        expect_whole(second);
+        assert_int_equal(differs(other, OTHER + 1), -1);
+        mirai_value_release(other);
+    }
+}
+
+/* Given away, and so not copied: they come as they were, again if need be, and what is born next lies elsewhere. */
+static void test_isolation__of_tensors_that_are_given_away(void **state)
+{
+    mirai_pool *pool = *state;
+    for (int i = 0; i < SIZES; i++) {
+        mirai_task *tasks[3];
+        for (int j = 0; j < 3; j++)
+            tasks[j] = submit(pool, j == 0 ? "tamper_and_die" : "tamper", new_born(pool, sizes[i], PATTERN), 1);
+        mirai_value_release(new_born(pool, sizes[i], OTHER));
+        for (int j = 0; j < 3; j++) expect_whole(tasks[j]);
+    }
+}
+
+/* A pointer that was kept from what was given away is misused: where the memory is lent, nobody may come to harm by that.
+ * (Elsewhere it is freed, and nobody could bear it.) */
+static void test_isolation__of_processes_from_pointers_that_were_kept(void **state)
+{
+    mirai_pool *pool = *state;
+    for (int i = 0; i < SIZES; i++) {
+        mirai_value *tensor = new_born(pool, sizes[i], PATTERN);
+        uint8_t *memory = mirai_torch_data(tensor);
+        if ((uintptr_t)memory % PAGE != 0) { /* it is none that can be lent */
+            expect_whole(submit(pool, "tamper", tensor, 0));
+            continue;
+        }
+        mirai_task *task = submit(pool, "tamper", tensor, 0);
+        pattern_fill(memory, (size_t)sizes[i], OTHER);
+        assert_int_equal(mirai_value_type(result_of(task)), MIRAI_TYPE_INT);
+        mirai_task_release(task);
+        expect_whole(submit(pool, "tamper", new_born(pool, sizes[i], PATTERN), 0));
+    }
+}
+
+/* One that is shared goes to each task that needs it, and to each daemon. */
+static void test_isolation__of_shared_values_that_were_given_away(void **state)
+{
+    mirai_pool *pool = *state;
+    for (int i = 0; i < SIZES; i++) {
+        mirai_value *shared = mirai_share(pool, new_born(pool, sizes[i], PATTERN));
+        assert_non_null(shared);
+        mirai_value_release(new_born(pool, sizes[i], OTHER));
+        mirai_task *first = submit(pool, "give_back", mirai_value_ref(shared), 0);
+        assert_int_equal(differs(result_of(first), PATTERN), -1);
+        mirai_task *last = submit(pool, "die", mirai_null(), 0);
+        assert_ok(mirai_task_wait(last, PATIENCE));
+        mirai_task_release(last);
+        expect_whole(submit(pool, "tamper", shared, 0));
+        assert_int_equal(differs(result_of(first), PATTERN), -1);
+        mirai_task_release(first);
+    }
+}
+
+static void test_isolation__of_born_results_that_their_maker_keeps(void **state)
+{
+    static const char *const makers[] = {"give_born", "give_alias"};
+    mirai_pool *pool = *state;
+    for (int i = 0; i < SIZES; i++)
+        for (int j = 0; j < 2; j++) {
+            mirai_task *given = submit(pool, makers[j], mirai_int(sizes[i]), 0);
+            run(pool, "spoil");
+            assert_int_equal(differs(result_of(given), PATTERN), -1);
+            mirai_task_release(given);
+        }
+}
+
+static void test_isolation__of_results_that_are_given_away(void **state)
+{
+    mirai_pool *pool = *state;
+    for (int i = 0; i < SIZES; i++) {
+        mirai_task *given = submit(pool, "give_away", mirai_int(sizes[i]), 0);
+        mirai_task *unread = submit(pool, "give_away", mirai_int(sizes[i]), 0);
+        mirai_task *litter = submit(pool, "litter", mirai_int(sizes[i]), 0);
+        (void)result_of(litter);
+        mirai_task_release(litter);
+        assert_int_equal(differs(result_of(given), PATTERN), -1);
+        overwrite(result_of(given), OTHER + 1);
+        assert_int_equal(differs(result_of(unread), PATTERN), -1);
+        assert_int_equal(differs(result_of(given), OTHER + 1), -1);
+        mirai_task_release(unread);
+        mirai_task *after = submit(pool, "give_away", mirai_int(sizes[i]), 0);
+        assert_int_equal(differs(result_of(after), PATTERN), -1);
+        assert_int_equal(differs(result_of(given), OTHER + 1), -1);
+        mirai_task_release(after);
+        mirai_task_release(given);
+    }
+}
+
 int main(int argc, char **argv)
 {
     MIRAI_EXIT_IF(mirai_main(argc, argv, setup));
@@ -334,6 +490,12 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_isolation__of_what_came_before),
         cmocka_unit_test(test_isolation__of_results_that_tasks_wait_for),
         cmocka_unit_test(test_isolation__of_results_that_outlive_their_daemon),
+        cmocka_unit_test(test_isolation__of_born_tensors_that_the_host_writes),
+        cmocka_unit_test(test_isolation__of_tensors_that_are_given_away),
+        cmocka_unit_test(test_isolation__of_processes_from_pointers_that_were_kept),
+        cmocka_unit_test(test_isolation__of_shared_values_that_were_given_away),
+        cmocka_unit_test(test_isolation__of_born_results_that_their_maker_keeps),
+        cmocka_unit_test(test_isolation__of_results_that_are_given_away),
     };
     return cmocka_run_group_tests(tests, open_pool, close_pool);
 }

@@ -1,6 +1,6 @@
 /*
  * Sends of tensors that both sides write to, one after the other, leave descriptors, mappings and resident memory of
- * both where they were. MIRAI_TEST_CYCLES sets how many, after some in which what is kept warm fills.
+ * both where they were. Of five, one is born to be sent without a copy, there and back, and one only there. MIRAI_TEST_CYCLES sets how many, after some in which what is kept warm fills.
  */
 #include "holdings.h"
 
@@ -27,11 +27,25 @@ static mirai_value *change(mirai_job *job, const mirai_value *args, void *contex
     return mirai_value_ref(args);
 }
 
+/* Gives another, of bytes of the next number, that is born where the host reads it. */
+static mirai_value *renew(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)job, (void)context;
+    const uint8_t *bytes = mirai_torch_data(args);
+    int64_t count = mirai_torch_count(args);
+    if (mirai_torch_scope_begin(NULL) != MIRAI_OK) return NULL;
+    mirai_value *tensor = mirai_torch_zeros(MIRAI_DTYPE_UINT8, 1, &count);
+    (void)mirai_torch_scope_end();
+    if (tensor != NULL) memset(mirai_torch_data(tensor), bytes[0] + 1, (size_t)count);
+    return tensor;
+}
+
 static mirai_status setup(void)
 {
     MIRAI_TRY(mirai_torch_register());
     MIRAI_TRY(mirai_torch_set_threads(1));
     MIRAI_TRY(holdings_setup());
+    MIRAI_TRY(mirai_function_register("renew", renew, NULL));
     return mirai_function_register("change", change, NULL);
 }
 
@@ -39,16 +53,20 @@ static void send_one(mirai_pool *pool, int64_t number)
 {
     const int64_t sizes[] = {1000, 1000000, 1500000, 4000000};
     int64_t size = number % 50 == 49 ? LARGEST : sizes[number % 4];
+    bool is_born = number % 5 < 2, is_new = number % 5 == 0;
+    if (is_born) assert_int_equal(mirai_torch_scope_begin(pool), MIRAI_OK);
     mirai_value *tensor = mirai_torch_zeros(MIRAI_DTYPE_UINT8, 1, &size);
+    if (is_born) assert_int_equal(mirai_torch_scope_end(), MIRAI_OK);
     assert_non_null(tensor);
     uint8_t *bytes = mirai_torch_data(tensor);
     memset(bytes, (int)(number & 0xff), (size_t)size);
-    mirai_task *task = story_submit(pool, "change", tensor);
+    mirai_task *task = story_submit(pool, is_new ? "renew" : "change", tensor);
     const mirai_value *result = story_expect(task, MIRAI_OUTCOME_VALUE);
     bytes = mirai_torch_data(result);
     assert_int_equal(bytes[0], (uint8_t)(number + 1));
+    if (is_new) number++; /* all of it */
     assert_int_equal(bytes[1], (uint8_t)number);
-    assert_int_equal(bytes[size - 1], (uint8_t)(number + ((size - 1) % 9000 == 0)));
+    assert_int_equal(bytes[size - 1], (uint8_t)(number + (!is_new && (size - 1) % 9000 == 0)));
     for (int64_t i = 0; i < size; i += 11000) bytes[i]++;
     mirai_task_release(task);
 }
