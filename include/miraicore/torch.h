@@ -9,7 +9,7 @@
  * In one message: tensors that share memory still share it, tied parameters stay tied, and the parameters
  * of an optimiser are the parameters of the module sent with it. (Exception: a tensor that only the
  * serialize_all of another class brings to light shares no memory with small views sent before it.)
- * Across messages nothing is shared. Kept of a tensor: dtype, sizes, strides, whether it requires a
+ * Across messages nothing is shared, but for what lies in memory in common (mirai_torch_common()). Kept of a tensor: dtype, sizes, strides, whether it requires a
  * gradient. Not kept: its gradient and graph. A tensor that is no leaf and requires a gradient cannot be
  * sent: send mirai_torch_detach() of it.
  *
@@ -327,6 +327,20 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_torch_detach(const mirai_value *ten
  * @thread any   @since 0.1
  */
 MIRAI_API mirai_status mirai_torch_set_requires_grad(const mirai_value *tensor, int32_t flag);
+
+/**
+ * Move the elements of a tensor, or of all parameters and buffers of a module, into memory in common (common.h): what is
+ * sent of it from then on is the name of that memory, and all who have it read and write the same numbers. So daemons
+ * train one set of parameters without waiting for each other (Hogwild). Views of the tensor follow, and what it was
+ * computed into stays as it is; gradients and the state of optimisers are each process's own. It cannot be resized any
+ * more. What lies there already stays there.
+ * @param value  borrowed; a tensor or a module.
+ * @return MIRAI_OK; MIRAI_E_INVALID for NULL; MIRAI_E_TYPE when it is neither; MIRAI_E_UNSUPPORTED for a layout
+ *         without strides (sparse), and in a daemon, which has it from its host; MIRAI_E_NOMEM when the machine has no
+ *         such memory or descriptors left (nothing is moved then).
+ * @thread any, the only user of value   @since 0.1
+ */
+MIRAI_API mirai_status mirai_torch_common(const mirai_value *value);
 
 /**
  * The gradient of a leaf.

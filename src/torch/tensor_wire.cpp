@@ -1,8 +1,8 @@
 /*
  * tensor_wire: all tensors of a message to one value and back. Two tables:
  *
- *   storages  a list; per storage its bytes, or a reference to a tensor whose storage it is, sent before
- *             in the same message
+ *   storages  a list; per storage its bytes, or the memory in common that it is, or a reference to a tensor whose
+ *             storage it is, sent before in the same message
  *   tensors   an int64 array; per tensor: storage, dtype, flags, rank, offset, `rank` sizes, `rank` strides
  *             (offset and strides in elements)
  *
@@ -19,8 +19,11 @@
 #include <ATen/Utils.h>
 #include <c10/core/CPUAllocator.h>
 
+#include <miraicore/common.h>
+
 #include "allocator.h"
 #include "dtype.h"
+#include "tensor_common.h"
 #include "truth.h"
 
 namespace mirai_torch {
@@ -122,6 +125,8 @@ class Sender
         const c10::Storage &storage = tensor.storage();
         auto placed = places_.find(storage.unsafeGetStorageImpl());
         if (placed != places_.end()) return add_row(tensor, placed->second, tensor.storage_offset());
+
+        if (mirai_value *common = find_common(storage)) return add_whole(tensor, mirai_value_ref(common));
 
         auto earlier = sent_.whole.find(storage.unsafeGetStorageImpl());
         if (earlier != sent_.whole.end()) return add_whole(tensor, wrap_tensor(earlier->second));
@@ -236,6 +241,8 @@ class Receiver
         const at::Tensor *tensor = find_tensor(item);
         if (tensor && !why_not_plain(*tensor))
             storages_.push_back(tensor->storage());
+        else if (mirai_common_data(item))
+            storages_.push_back(storage_of_common(item));
         else if (mirai_value_type(item) == MIRAI_TYPE_BYTES)
             storages_.push_back(storage_of(item));
         else
@@ -249,6 +256,13 @@ class Receiver
         if (mirai_value_count(bytes) == 0) return storage_from_bytes(bytes);
         c10::Storage &storage = by_buffer_[mirai_value_buffer(bytes)];
         if (!storage) storage = storage_from_bytes(bytes);
+        return storage;
+    }
+
+    c10::Storage storage_of_common(const mirai_value *common)
+    {
+        c10::Storage &storage = by_common_[mirai_common_data(common)];
+        if (!storage) storage = storage_in_common(mirai_value_ref(const_cast<mirai_value *>(common)));
         return storage;
     }
 
@@ -324,6 +338,7 @@ class Receiver
     std::vector<int64_t> rows_;
     std::vector<c10::Storage> storages_;
     std::unordered_map<const mirai_buffer *, c10::Storage> by_buffer_;
+    std::unordered_map<const void *, c10::Storage> by_common_;
     Truths truths_;
 };
 

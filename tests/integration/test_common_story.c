@@ -24,11 +24,15 @@ static ledger *ledger_of(const mirai_value *value)
     return mirai_common_size(value) >= sizeof(ledger) ? mirai_common_data(value) : NULL;
 }
 
+static bool have_begun(void *context)
+{
+    return atomic_load(&((ledger *)context)->begun) == ADDERS;
+}
+
 static void add_each(ledger *shared)
 {
     atomic_fetch_add(&shared->begun, 1);
-    while (atomic_load(&shared->begun) < ADDERS) {
-    }
+    if (!story_until(have_begun, shared)) return;
     for (int i = 0; i < EACH; i++) atomic_fetch_add(&shared->count, 1);
 }
 
@@ -128,6 +132,11 @@ static void expect_none_left(mirai_pool *pool)
         pid_t pid = story_daemon_pid(pool, i);
         assert_true(story_until(has_none, &pid));
     }
+}
+
+static bool has_counted(void *context)
+{
+    return atomic_load(&((ledger *)context)->count) >= 1000;
 }
 
 /* Which of the two daemons has some. */
@@ -249,8 +258,7 @@ static void test_common__survives_a_daemon_that_is_killed(void **state)
     ledger *mine = ledger_of(value);
     int64_t lost = story_status(pool).daemons_lost;
     mirai_task *task = story_submit(pool, "scribble", mirai_value_ref(value));
-    while (atomic_load(&mine->count) < 1000) {
-    }
+    assert_true(story_until(has_counted, mine));
     assert_int_equal(kill(story_daemon_pid(pool, holder(pool)), SIGKILL), 0);
     (void)story_expect(task, MIRAI_OUTCOME_LOST);
     mirai_task_release(task);
