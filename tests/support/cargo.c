@@ -3,6 +3,7 @@
  */
 #include "cargo.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -182,9 +183,33 @@ mirai_value *cargo_value(const cargo *self)
     return mirai_value_ref(self->value);
 }
 
+mirai_value *cargo_give(cargo *self)
+{
+    mirai_value *value = self->value;
+    self->value = NULL;
+    return value;
+}
+
+bool cargo_is_lent(const void *address)
+{
+    char line[512];
+    unsigned long from, to;
+    bool found = false;
+    FILE *file = fopen("/proc/self/maps", "re");
+    while (file != NULL && !found && fgets(line, sizeof line, file) != NULL)
+        found = sscanf(line, "%lx-%lx", &from, &to) == 2 && (uintptr_t)address >= from && (uintptr_t)address < to &&
+                strstr(line, "miraicore-buffers") != NULL;
+    if (file != NULL) (void)fclose(file);
+    return found;
+}
+
 const uint8_t *cargo_bytes(const mirai_value *value, size_t *size)
 {
     const object *thing = mirai_value_object(value, "cargo");
+    if (mirai_common_data(value) != NULL) {
+        *size = mirai_common_size(value);
+        return mirai_common_data(value);
+    }
     *size = thing != NULL ? thing->size : mirai_value_count(value);
     return thing != NULL ? object_bytes(thing) : mirai_value_data(value);
 }

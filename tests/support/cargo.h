@@ -34,6 +34,11 @@ void cargo_drop(cargo *self);
 /* The same bytes once more, to hand to the library. */
 mirai_value *cargo_value(const cargo *self);
 
+/* The value itself, which the cargo does not hold any more: given to the library, nobody else has it. */
+mirai_value *cargo_give(cargo *self);
+/* Whether an address lies in memory that is lent to other processes: only there may it be written after it was given. */
+bool cargo_is_lent(const void *address);
+
 /* Registers the hooks of the class "cargo". */
 mirai_status cargo_register(void);
 /* The memory of a value that carries some, in the program that received it; NULL when it does not. */

@@ -120,6 +120,26 @@ static mirai_value *give(mirai_job *job, const mirai_value *args, void *context)
     return cargo_value(&kept);
 }
 
+static uint8_t *given; /* what was given away: nobody's but the host's */
+
+/* As `give`, but of memory born where the host can read it, and keeps no more than its address. */
+static mirai_value *give_away(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)job, (void)context;
+    cargo mine;
+    if (!cargo_make(&mine, CARGO_POOL, NULL, size_in(args), pattern_in(args))) return NULL;
+    given = mine.bytes;
+    return cargo_give(&mine);
+}
+
+/* Args as for `give`: writes over what was given away, where it is still there. */
+static mirai_value *spoil_given(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)job, (void)context;
+    if (cargo_is_lent(given)) (void)pattern_force(given, size_in(args), pattern_in(args));
+    return mirai_null();
+}
+
 /* Gives back the cargo that it got, and keeps it. */
 static mirai_value *give_back(mirai_job *job, const mirai_value *args, void *context)
 {
@@ -211,7 +231,7 @@ mirai_status cell_setup(void)
         {"differs", differs}, {"study", study}, {"tamper", tamper}, {"tamper_plainly", tamper_plainly}, {"tamper_and_die", tamper_and_die}, {"hold", hold},
         {"constant_differs", constant_differs}, {"remember_all", remember_all}, {"give", give},
         {"remembered_differs", remembered_differs}, {"remembered_tamper", remembered_tamper}, {"give_back", give_back}, {"spoil", spoil},
-        {"kept_differs", kept_differs}, {"emit_thrice", emit_thrice}, {"give_and_vandalise", give_and_vandalise},
+        {"kept_differs", kept_differs}, {"give_away", give_away}, {"spoil_given", spoil_given}, {"emit_thrice", emit_thrice}, {"give_and_vandalise", give_and_vandalise},
     };
     MIRAI_TRY(story_setup());
     MIRAI_TRY(cargo_register());
