@@ -60,9 +60,10 @@ static int64_t end(reader *self)
     return at;
 }
 
-/* Others of the same size, given away too, which use again what can be used again. */
+/* Others of the same size, given away too, which use again what can be used again: over a socket, large ones cannot. */
 static void crowd(mirai_pool *pool, const cell *at, uint64_t daemon)
 {
+    if (at->size == CELL_LARGE && !is_lent_size(at)) return;
     for (int i = 0; i < (at->size == CELL_LARGE ? 1 : 4); i++) {
         cargo mine;
         assert_true(cargo_make(&mine, CARGO_POOL, pool, at->size, (uint64_t)i));
