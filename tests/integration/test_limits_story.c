@@ -343,8 +343,9 @@ static void test_limits__leaving_and_many_tasks(void **state)
     const int tasks = story_in_valgrind() ? 30 : 300;
     (void)state;
     mirai_daemon_options kind = MIRAI_DAEMON_OPTIONS_INIT;
-    kind.idle_ms = story_bound_ms(2); /* longer than a task takes to reach a daemon that has just come */
-    kind.wall_ms = story_bound_ms(20);
+    /* Longer than a daemon takes to come, and a task to reach it: else all leave before they have done anything. */
+    kind.idle_ms = story_in_valgrind() ? 500 : story_bound_ms(2);
+    kind.wall_ms = story_in_valgrind() ? 8000 : story_bound_ms(20);
     mirai_pool *pool = open_kind(2, &kind);
     for (int i = 0; i < tasks; i++) {
         assert_int_equal(story_number(pool, "echo", mirai_int(i)), i);
