@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -289,6 +291,7 @@ static void test_common__outlives_who_made_it(void **state)
     int fd = memory_file(SIZE, ALL_SEALS);
     pid_t child = fork();
     if (child == 0) { /* has the descriptor, and nothing else to do */
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* should the test fail before it kills it */
         for (;;) (void)pause();
     }
     (void)close(fd);
