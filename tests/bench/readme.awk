@@ -78,6 +78,8 @@ function table() {
     row("1 MB there, a new 1 MB back", "echo_1mb_heap_us", "one `memcpy`", "memcpy_1mb_us", "echo_1mb_us")
     row("100 MB there, new 100 MB back", "echo_100mb_heap_us", "one `memcpy`", "memcpy_100mb_us", "echo_100mb_us")
     row("the same, both handed over", "echo_100mb_move_us", "", "", "")
+    row("100 MB of a tensor there, a new one back", "echo_100mb_torch_us", "one `memcpy`", "memcpy_100mb_us", "")
+    row("the same, both handed over", "echo_100mb_torch_move_us", "", "", "")
     row("100 MB filled here, summed there", "fillsum_100mb_us", "shared memory", "fillsum_warm_100mb_us", "")
     row("8 daemons ready", "start_8_ms", "", "", "start_8_ms")
     row("8 daemons ready with libtorch", "start_8_torch_ms", "8 programs", "load_8_libtorch_ms", "")
