@@ -79,17 +79,17 @@ plain)
     suite build-tests "$torch" "-DCMAKE_BUILD_TYPE=RelWithDebInfo" "$@"
     ;;
 sanitize)
-    failed=0
+    broken=0 # a name of its own: suite() has one
     export ASAN_OPTIONS="detect_leaks=1:strict_string_checks=1:$signals:log_path=$PWD/build-asan/reports/asan"
     export UBSAN_OPTIONS="print_stacktrace=1:log_path=$PWD/build-asan/reports/ubsan"
     export LSAN_OPTIONS="suppressions=$PWD/tests/support/lsan.supp:print_suppressions=0"
     suite build-asan "$torch" "-DCMAKE_BUILD_TYPE=Debug -DMIRAICORE_SANITIZE=address,undefined" \
-        -LE "$uninstrumented" "$@" || failed=1
+        -LE "$uninstrumented" "$@" || broken=1
     export TSAN_OPTIONS="second_deadlock_stack=1:atexit_sleep_ms=0:$signals:log_path=$PWD/build-tsan/reports/tsan"
     [ -f tests/support/tsan.supp ] && TSAN_OPTIONS="$TSAN_OPTIONS:suppressions=$PWD/tests/support/tsan.supp"
     suite build-tsan OFF "-DCMAKE_BUILD_TYPE=Debug -DMIRAICORE_SANITIZE=thread" \
-        -LE "$uninstrumented" "$@" || failed=1
-    exit "$failed"
+        -LE "$uninstrumented" "$@" || broken=1
+    exit "$broken"
     ;;
 valgrind)
     launcher="valgrind;--quiet;--fair-sched=yes;--error-exitcode=99;--leak-check=full;--errors-for-leak-kinds=definite;--show-leak-kinds=definite"
