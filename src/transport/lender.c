@@ -83,7 +83,7 @@ static bool has_any(const mirai__lender *lender, const mirai__segment *segment)
 {
     mirai__slab_place place;
     for (size_t i = 0; i < segment->count; i++)
-        if (mirai__slabs_find(lender->slabs, segment->buffers[i], &place)) return true;
+        if (mirai__slabs_find(lender->slabs, mirai__segment_buffers(segment)[i], &place)) return true;
     return false;
 }
 
@@ -101,7 +101,7 @@ mirai__loan *mirai__lender_offer(mirai__lender *lender, const mirai__segment *se
     loan->fd_count = 0;
     (void)pthread_mutex_lock(&lender->lock);
     loan->first = lender->last_lease + 1;
-    for (size_t i = 0; i < segment->count; i++) lend(lender, loan, segment->buffers[i], &lent[i]);
+    for (size_t i = 0; i < segment->count; i++) lend(lender, loan, mirai__segment_buffers(segment)[i], &lent[i]);
     (void)pthread_mutex_unlock(&lender->lock);
     return loan;
 }

@@ -30,7 +30,6 @@ mirai__segment *mirai__segment_alloc(size_t body_size, size_t room)
     segment->count = 0;
     segment->keeps = NULL;
     segment->body_size = body_size;
-    segment->buffers = room == 0 ? NULL : (mirai_buffer **)(void *)((char *)segment + size / unit * unit);
     return segment;
 }
 
@@ -59,7 +58,7 @@ mirai__segment *mirai__segment_new(const void *body, size_t body_size, mirai_buf
     if (body_size > 0) memcpy(segment->body, body, body_size);
     for (size_t i = 0; i < count; i++) {
         mirai__buffer_freeze(buffers[i]);
-        segment->buffers[segment->count++] = buffers[i];
+        mirai__segment_buffers(segment)[segment->count++] = buffers[i];
     }
     return segment;
 }
@@ -71,7 +70,7 @@ mirai__segment *mirai__segment_copy(const mirai__segment *segment, bool (*stays)
     memcpy(copy->body, segment->body, segment->body_size);
     copy->keeps = mirai_value_ref(segment->keeps);
     for (uint32_t i = 0; i < segment->count; i++) {
-        mirai_buffer *buffer = segment->buffers[i];
+        mirai_buffer *buffer = mirai__segment_buffers(segment)[i];
         mirai_buffer *own = stays(buffer) ? mirai_buffer_ref(buffer)
                                           : mirai_buffer_copy(mirai_buffer_data(buffer), mirai_buffer_size(buffer));
         if (!own) {
@@ -79,7 +78,7 @@ mirai__segment *mirai__segment_copy(const mirai__segment *segment, bool (*stays)
             return NULL;
         }
         mirai__buffer_freeze(own);
-        copy->buffers[copy->count++] = own;
+        mirai__segment_buffers(copy)[copy->count++] = own;
     }
     return copy;
 }
@@ -94,7 +93,7 @@ void mirai__segment_release(mirai__segment *segment)
 {
     if (!segment) return;
     if (atomic_fetch_sub_explicit(&segment->references, 1, memory_order_acq_rel) != 1) return;
-    for (size_t i = 0; i < segment->count; i++) mirai_buffer_release(segment->buffers[i]);
+    for (size_t i = 0; i < segment->count; i++) mirai_buffer_release(mirai__segment_buffers(segment)[i]);
     mirai_value_release(segment->keeps);
     mirai__free(segment);
 }
@@ -133,6 +132,6 @@ size_t mirai__segment_size(const mirai__segment *segment)
 {
     if (!segment) return 0;
     size_t size = segment->body_size;
-    for (size_t i = 0; i < segment->count; i++) size += mirai_buffer_size(segment->buffers[i]);
+    for (size_t i = 0; i < segment->count; i++) size += mirai_buffer_size(mirai__segment_buffers(segment)[i]);
     return size;
 }

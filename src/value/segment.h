@@ -15,10 +15,17 @@ typedef struct mirai__segment {
     _Atomic int32_t references;
     uint32_t count;         /* of buffers */
     size_t body_size;
-    mirai_buffer **buffers; /* owned, frozen; behind the body, in the same block */
     mirai_value *keeps;     /* owned; a list of memory in common, which is to be there until it was read; does not travel. NULL: none */
-    uint8_t body[];
+    uint8_t body[];         /* and behind it, in the same block, the buffers */
 } mirai__segment;
+
+/* Its buffers, owned and frozen; good to look at if there are any. Where they begin is not kept: many segments wait. */
+static inline mirai_buffer **mirai__segment_buffers(const mirai__segment *segment)
+{
+    const size_t unit = sizeof(mirai_buffer *);
+    size_t size = sizeof(mirai__segment) + segment->body_size;
+    return (mirai_buffer **)((uintptr_t)segment + (size + unit - 1) / unit * unit);
+}
 
 /* Copies the body. Takes each of buffers, also on failure (NULL: no memory); the array itself is borrowed. */
 mirai__segment *mirai__segment_new(const void *body, size_t body_size, mirai_buffer *const *buffers, size_t count);

@@ -146,7 +146,7 @@ mirai_status mirai__buffer_table_splice(mirai__buffer_table *table, mirai__segme
     }
     *first = table->count;
     for (size_t i = 0; i < segment->count; i++) {
-        MIRAI_TRY(append(table, mirai_buffer_ref(segment->buffers[i])));
+        MIRAI_TRY(append(table, mirai_buffer_ref(mirai__segment_buffers(segment)[i])));
     }
     table->windows[*first].segment = mirai__segment_ref(segment);
     return mirai__map_put(&table->by_segment, key_of(segment), kept(*first));

@@ -290,7 +290,7 @@ static mirai_status check_limits(const mirai__segment *segment, const mirai__lim
     if (segment->count > limits->buffers) {
         return mirai__fail(MIRAI_E_LIMIT, "a message has %u buffers", segment->count);
     }
-    for (size_t i = 0; i < segment->count; i++) total += mirai_buffer_size(segment->buffers[i]);
+    for (size_t i = 0; i < segment->count; i++) total += mirai_buffer_size(mirai__segment_buffers(segment)[i]);
     if (total > limits->buffer_bytes) {
         return mirai__fail(MIRAI_E_LIMIT, "the buffers of a message hold %llu bytes",
                            (unsigned long long)total);
@@ -340,7 +340,7 @@ static mirai_status decode(const mirai__segment *segment, mirai__hooks *overlay,
                            .said = &said};
     mirai__bytes_init(&all.keys);
     mirai__cbor body = {segment->body, segment->body + segment->body_size};
-    mirai_status status = mirai__decode_message(&all, body, segment->buffers, segment->count, 0);
+    mirai_status status = mirai__decode_message(&all, body, mirai__segment_buffers(segment), segment->count, 0);
     if (said.status == MIRAI_OK) mirai__said_keep(&said, status); /* before any clean-up */
     if (status == MIRAI_OK) take_values(&all, out);
     while (all.height > 0) mirai_value_release(all.stack[--all.height]);

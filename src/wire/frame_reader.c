@@ -218,8 +218,8 @@ static mirai_status begin_buffer(mirai__frame_reader *reader)
             reader->at = AT_BUFFER;
             return begin_part(reader, size, stored);
         }
-        MIRAI_TRY(reader->borrow(reader->context, &lent, size, &segment->buffers[segment->count]));
-        mirai__buffer_freeze(segment->buffers[segment->count]);
+        MIRAI_TRY(reader->borrow(reader->context, &lent, size, &mirai__segment_buffers(segment)[segment->count]));
+        mirai__buffer_freeze(mirai__segment_buffers(segment)[segment->count]);
     }
     reader->at = AT_END;
     return MIRAI_OK;
@@ -272,7 +272,7 @@ static mirai_status end_stage(mirai__frame_reader *reader)
         read_entry(reader, reader->segment->count, &size, &stored);
         MIRAI_TRY(end_part(reader, size));
         mirai__buffer_freeze(reader->part);
-        reader->segment->buffers[reader->segment->count++] = reader->part;
+        mirai__segment_buffers(reader->segment)[reader->segment->count++] = reader->part;
         reader->part = NULL;
         return begin_buffer(reader);
     }

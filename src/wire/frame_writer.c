@@ -59,7 +59,7 @@ static bool compress_parts(mirai__frame_writer *writer)
     if (segment->count == 0) return is_any;
     writer->buffers = mirai__alloc_zero(segment->count, sizeof *writer->buffers);
     for (size_t i = 0; writer->buffers && i < segment->count; i++) {
-        const mirai_buffer *buffer = segment->buffers[i];
+        const mirai_buffer *buffer = mirai__segment_buffers(segment)[i];
         writer->buffers[i] = compress_part(mirai_buffer_data(buffer), mirai_buffer_size(buffer));
         if (writer->buffers[i].data) is_any = true;
     }
@@ -86,7 +86,7 @@ static struct iovec part_at(const mirai__frame_writer *writer, size_t part)
     }
     if (instead.data) return (struct iovec){instead.data, instead.size};
     if (part == PART_BODY) return (struct iovec){writer->segment->body, writer->segment->body_size};
-    const mirai_buffer *buffer = writer->segment->buffers[part - PART_BUFFERS];
+    const mirai_buffer *buffer = mirai__segment_buffers(writer->segment)[part - PART_BUFFERS];
     return (struct iovec){(void *)(uintptr_t)mirai_buffer_data(buffer), mirai_buffer_size(buffer)};
 }
 
@@ -109,7 +109,7 @@ static mirai_status write_table(mirai__frame_writer *writer, mirai__frame_header
     writer->table = mirai__alloc(writer->table_size);
     if (!writer->table) return MIRAI_E_NOMEM;
     for (size_t i = 0; i < segment->count; i++) {
-        uint64_t size = mirai_buffer_size(segment->buffers[i]);
+        uint64_t size = mirai_buffer_size(mirai__segment_buffers(segment)[i]);
         uint8_t *entry = writer->table + i * entry_size;
         mirai__store_le64(entry, size);
         if (entry_size == 16) {

@@ -36,7 +36,7 @@ static void check_same(const mirai__frame *a, const mirai__frame *b)
     size_t size = a->segment->body_size;
     if (size != b->segment->body_size || memcmp(a->segment->body, b->segment->body, size) != 0) abort();
     for (size_t i = 0; i < a->segment->count; i++) {
-        if (!is_same_buffer(a->segment->buffers[i], b->segment->buffers[i])) abort();
+        if (!is_same_buffer(mirai__segment_buffers(a->segment)[i], mirai__segment_buffers(b->segment)[i])) abort();
     }
 }
 

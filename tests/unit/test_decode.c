@@ -43,9 +43,9 @@ static mirai__segment *sample(void)
 static mirai_status decode_body(const mirai__segment *like, const uint8_t *body, size_t size,
                                 mirai_value **out)
 {
-    for (size_t i = 0; i < like->count; i++) mirai_buffer_ref(like->buffers[i]);
+    for (size_t i = 0; i < like->count; i++) mirai_buffer_ref(mirai__segment_buffers(like)[i]);
     mirai__segment *segment =
-        mirai__segment_new(body, size, like->buffers, like->count);
+        mirai__segment_new(body, size, mirai__segment_buffers(like), like->count);
     mirai_status status = mirai__decode(segment, NULL, &mirai__limits_local, out);
     mirai__segment_release(segment);
     return status;
@@ -233,7 +233,7 @@ static void test_decode__buffers_are_not_copied(void **state)
     mirai__segment *segment = encoded(mirai_bytes(data, sizeof data));
     mirai_value *value = NULL;
     assert_int_equal(mirai__decode(segment, NULL, &mirai__limits_local, &value), MIRAI_OK);
-    assert_ptr_equal(mirai_value_buffer(value), segment->buffers[0]);
+    assert_ptr_equal(mirai_value_buffer(value), mirai__segment_buffers(segment)[0]);
     mirai__segment_release(segment);
     assert_int_equal(*(const uint8_t *)mirai_value_data(value), 5);
     mirai_value_release(value);

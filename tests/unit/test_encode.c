@@ -107,7 +107,7 @@ static void test_encode__large_data_goes_apart(void **state)
     mirai__segment_release(segment);
     segment = encoded(mirai_bytes(data, 513), 0);
     assert_int_equal(segment->count, 1);
-    assert_int_equal(mirai_buffer_size(segment->buffers[0]), 513);
+    assert_int_equal(mirai_buffer_size(mirai__segment_buffers(segment)[0]), 513);
     mirai__segment_release(segment);
 }
 
@@ -127,9 +127,9 @@ static void test_encode__the_same_bytes_go_once(void **state)
     for (int flags = 0; flags <= MIRAI__ENCODE_COPY; flags++) {
         mirai__segment *segment = encoded(mirai_value_ref(list), flags);
         assert_int_equal(segment->count, 3);
-        assert_int_equal(mirai_buffer_size(segment->buffers[0]), 8000);
-        assert_int_equal(mirai_buffer_size(segment->buffers[1]), 4000);
-        assert_int_equal(mirai_buffer_size(segment->buffers[2]), 3000);
+        assert_int_equal(mirai_buffer_size(mirai__segment_buffers(segment)[0]), 8000);
+        assert_int_equal(mirai_buffer_size(mirai__segment_buffers(segment)[1]), 4000);
+        assert_int_equal(mirai_buffer_size(mirai__segment_buffers(segment)[2]), 3000);
         mirai_value *copy = decoded(segment);
         assert_true(mirai_value_equal(copy, list));
         assert_ptr_equal(mirai_value_buffer(mirai_value_item(copy, 0)),
@@ -146,7 +146,7 @@ static void test_encode__without_a_copy_memory_is_shared(void **state)
     static uint8_t memory[4096];
     mirai_buffer *buffer = mirai_buffer_adopt(memory, sizeof memory, NULL, NULL, NULL);
     mirai__segment *segment = encoded(mirai_bytes_buffer(buffer), 0);
-    assert_ptr_equal(mirai_buffer_data(segment->buffers[0]), memory);
+    assert_ptr_equal(mirai_buffer_data(mirai__segment_buffers(segment)[0]), memory);
     mirai__segment_release(segment);
 }
 
@@ -190,8 +190,8 @@ static void test_encode__strided_arrays_are_packed(void **state)
     mirai_value *list = mirai_list_of(strided, repeated, MIRAI_END);
     mirai__segment *segment = encoded(mirai_value_ref(list), 0);
     assert_int_equal(segment->count, 2);
-    assert_int_equal(mirai_buffer_size(segment->buffers[0]), 800);
-    assert_int_equal(mirai_buffer_size(segment->buffers[1]), 1200);
+    assert_int_equal(mirai_buffer_size(mirai__segment_buffers(segment)[0]), 800);
+    assert_int_equal(mirai_buffer_size(mirai__segment_buffers(segment)[1]), 1200);
     mirai_value *copy = decoded(segment);
     assert_true(mirai_value_equal(copy, list));
     assert_true(mirai_value_is_contiguous(mirai_value_item(copy, 0)));

@@ -54,7 +54,7 @@ static void assert_same(const mirai__frame *sent, mirai__frame *got)
         assert_int_equal(sent->segment->body_size, got->segment->body_size);
         assert_memory_equal(sent->segment->body, got->segment->body, got->segment->body_size);
         for (size_t i = 0; i < sent->segment->count; i++)
-            assert_same_buffer(sent->segment->buffers[i], got->segment->buffers[i]);
+            assert_same_buffer(mirai__segment_buffers(sent->segment)[i], mirai__segment_buffers(got->segment)[i]);
     }
     mirai__frame_fini(got);
 }
@@ -261,7 +261,7 @@ static void test_frame__large_buffers_arrive_in_place(void **state)
     memcpy(into, bytes.data + head, room);
     mirai__frame_reader_got(reader, room);
     assert_int_equal(mirai__frame_reader_next(reader, &got), MIRAI_OK);
-    assert_ptr_equal((const char *)mirai_buffer_data(got.segment->buffers[0]) + 50, into);
+    assert_ptr_equal((const char *)mirai_buffer_data(mirai__segment_buffers(got.segment)[0]) + 50, into);
     assert_same(&frame, &got);
     mirai__frame_reader_free(reader);
     mirai__bytes_fini(&bytes);

@@ -131,10 +131,10 @@ static void test_lending__buffers_arrive_without_their_bytes(void **state)
         assert_int_equal(receive(&ends, &frame), MIRAI_OK);
         assert_true(mirai__link_written(ends.host) - before < 1000);
         for (size_t i = 0; i < COUNT; i++) {
-            const mirai_buffer *got = frame.segment->buffers[i];
+            const mirai_buffer *got = mirai__segment_buffers(frame.segment)[i];
             assert_int_equal(mirai_buffer_size(got), sizes[i]);
-            assert_memory_equal(mirai_buffer_data(got), mirai_buffer_data(sent->buffers[i]), sizes[i]);
-            assert_int_equal(is_lent(&ends, sent->buffers[i], got), sizes[i] >= MIRAI__SLAB_MIN);
+            assert_memory_equal(mirai_buffer_data(got), mirai_buffer_data(mirai__segment_buffers(sent)[i]), sizes[i]);
+            assert_int_equal(is_lent(&ends, mirai__segment_buffers(sent)[i], got), sizes[i] >= MIRAI__SLAB_MIN);
         }
         assert_int_equal(mirai__lender_leases(ends.lender), 4);
         mirai__frame_fini(&frame);
@@ -165,7 +165,7 @@ static void test_lending__leases_outlive(void **state)
     mirai__slabs_count(ends.slabs, &bytes, &idle);
     assert_int_equal(idle, 0);
     close_ends(&ends);
-    assert_int_equal(((const uint8_t *)mirai_buffer_data(frame.segment->buffers[0]))[size - 1], 1);
+    assert_int_equal(((const uint8_t *)mirai_buffer_data(mirai__segment_buffers(frame.segment)[0]))[size - 1], 1);
     mirai__frame_fini(&frame);
 }
 
@@ -183,7 +183,7 @@ static void test_lending__many_slabs(void **state)
         assert_int_equal(send_segment(&ends, sent), MIRAI_OK);
         assert_int_equal(receive(&ends, &frame), MIRAI_OK);
         for (size_t i = 0; i < COUNT; i++)
-            assert_memory_equal(mirai_buffer_data(frame.segment->buffers[i]), mirai_buffer_data(sent->buffers[i]),
+            assert_memory_equal(mirai_buffer_data(mirai__segment_buffers(frame.segment)[i]), mirai_buffer_data(mirai__segment_buffers(sent)[i]),
                                 sizes[i]);
         mirai__frame_fini(&frame);
         mirai__segment_release(sent);
@@ -210,11 +210,11 @@ static mirai_buffer *send_one(ends *ends, size_t size, uint8_t byte)
 {
     mirai__frame frame;
     mirai__segment *sent = message(ends->slabs, &size, 1);
-    memset(mirai__buffer_bytes(sent->buffers[0]), byte, size);
+    memset(mirai__buffer_bytes(mirai__segment_buffers(sent)[0]), byte, size);
     assert_int_equal(send_segment(ends, sent), MIRAI_OK);
     mirai__segment_release(sent);
     assert_int_equal(receive(ends, &frame), MIRAI_OK);
-    mirai_buffer *got = mirai_buffer_ref(frame.segment->buffers[0]);
+    mirai_buffer *got = mirai_buffer_ref(mirai__segment_buffers(frame.segment)[0]);
     mirai__frame_fini(&frame);
     return got;
 }
@@ -412,7 +412,7 @@ static void test_lending__without_memory(void **state)
         whole = mirai__fault_count() < n;
         mirai__fault_arm(0, false);
         for (size_t i = 0; good && i < 2; i++)
-            assert_memory_equal(mirai_buffer_data(frame.segment->buffers[i]), mirai_buffer_data(sent->buffers[i]),
+            assert_memory_equal(mirai_buffer_data(mirai__segment_buffers(frame.segment)[i]), mirai_buffer_data(mirai__segment_buffers(sent)[i]),
                                 sizes[i]);
         assert_true(good || !whole);
         mirai__frame_fini(&frame);

@@ -84,7 +84,7 @@ static bool is_frame(const mirai__frame *frame, unsigned number, size_t body, co
         frame->segment->body_size != body || !is_pattern(frame->segment->body, body, number))
         return false;
     for (size_t i = 0; i < count; i++)
-        if (!is_buffer(frame->segment->buffers[i], sizes[i], number + 1 + (unsigned)i))
+        if (!is_buffer(mirai__segment_buffers(frame->segment)[i], sizes[i], number + 1 + (unsigned)i))
             return false;
     return true;
 }

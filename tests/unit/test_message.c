@@ -339,7 +339,7 @@ static void test_message__segments_have_tables_of_their_own(void **state)
     assert_int_equal(things.serialize,
                      calls + 1);         /* nothing of the embedded one is serialised again */
     assert_int_equal(segment->count, 2); /* its buffers are there once */
-    assert_ptr_equal(segment->buffers[1], embedded->buffers[0]);
+    assert_ptr_equal(mirai__segment_buffers(segment)[1], mirai__segment_buffers(embedded)[0]);
     mirai_value *copy = decoded(segment, NULL);
     for (size_t i = 2; i < 4; i++) assert_true(mirai_value_equal(mirai_value_item(copy, i), inner));
     /* The object of the outer message and those of the embedded ones are three. */

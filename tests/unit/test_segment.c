@@ -59,7 +59,7 @@ static void test_segment__holds_its_buffers(void **state)
     assert_int_equal(mirai__segment_size(segment), 13);
     assert_int_equal(segment->body_size, 5);
     assert_memory_equal(segment->body, "12345", 5);
-    assert_ptr_equal(segment->buffers[1], open);
+    assert_ptr_equal(mirai__segment_buffers(segment)[1], open);
     assert_ptr_equal(mirai__segment_ref(segment), segment);
     mirai__segment_release(segment);
     assert_int_equal(released, 0);
@@ -87,7 +87,7 @@ static void test_segment__is_filled_by_its_maker(void **state)
         mirai__segment *segment = mirai__segment_alloc(size, 3);
         assert_non_null(segment);
         assert_int_equal(segment->count, 0);
-        for (int i = 0; i < 2; i++) segment->buffers[segment->count++] = counted();
+        for (int i = 0; i < 2; i++) mirai__segment_buffers(segment)[segment->count++] = counted();
         memset(segment->body, 0xff, size);
         assert_int_equal(mirai__segment_size(segment), size + 10);
         mirai__segment_release(segment);
@@ -118,10 +118,10 @@ static void test_segment__is_copied_but_for_what_stays(void **state)
     assert_non_null(copy);
     assert_int_equal(mirai__segment_size(copy), mirai__segment_size(segment));
     assert_memory_equal(copy->body, "body", 4);
-    assert_ptr_not_equal(mirai_buffer_data(copy->buffers[0]), mirai_buffer_data(buffers[0]));
-    assert_memory_equal(mirai_buffer_data(copy->buffers[0]), "12345", 5);
-    assert_true(mirai_buffer_is_frozen(copy->buffers[0]));
-    assert_ptr_equal(copy->buffers[1], buffers[1]);
+    assert_ptr_not_equal(mirai_buffer_data(mirai__segment_buffers(copy)[0]), mirai_buffer_data(buffers[0]));
+    assert_memory_equal(mirai_buffer_data(mirai__segment_buffers(copy)[0]), "12345", 5);
+    assert_true(mirai_buffer_is_frozen(mirai__segment_buffers(copy)[0]));
+    assert_ptr_equal(mirai__segment_buffers(copy)[1], buffers[1]);
     mirai__segment_release(segment);
     assert_int_equal(released, 1);
     mirai__segment_release(copy);
