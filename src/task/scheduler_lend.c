@@ -11,13 +11,6 @@
 enum { SLOTS = 250, /* that may be in use at a time: of 256, less what is on its way */
        LOOKS = 4    /* daemons that are looked at for one with less than the average */ };
 
-static bool has_idle(const mirai__sched *sched)
-{
-    for (int32_t i = 0; i < sched->group_count; i++)
-        if (!mirai__list_is_empty(&sched->groups[i].idle)) return true;
-    return false;
-}
-
 /* How many of those lent to the daemon are nearer there than they would be at an idle one. */
 static int32_t near_count(const mirai__sched *sched, const mirai__sched_daemon *daemon)
 {
@@ -130,7 +123,7 @@ bool mirai__sched_holds(const mirai__sched *sched)
 
 bool mirai__sched_next_lend(mirai__sched *sched, bool near, mirai__sched_command *out)
 {
-    if (mirai__list_is_empty(&sched->roomy) || (near ? sched->near == 0 : has_idle(sched))) return false;
+    if (mirai__list_is_empty(&sched->roomy) || (near ? sched->near == 0 : mirai__sched_idle_groups(sched) != 0)) return false;
     mirai__sched_task *task = next_lendable(sched);
     mirai__sched_daemon *daemon = !task ? NULL : near ? near_borrower(sched) : borrower(sched);
     if (!daemon) return false;
@@ -206,7 +199,7 @@ void mirai__sched_recall_all(mirai__sched *sched)
 
 bool mirai__sched_next_steal(mirai__sched *sched, mirai__sched_command *out)
 {
-    if (mirai__list_is_empty(&sched->laden) || !has_idle(sched)) return false;
+    if (mirai__list_is_empty(&sched->laden) || mirai__sched_idle_groups(sched) == 0) return false;
     mirai__list *node;
     while ((node = mirai__list_pop(&sched->laden))) { /* until something changes, there is no point in asking again */
         mirai__sched_daemon *daemon = mirai__list_entry(node, mirai__sched_daemon, laden);
@@ -232,7 +225,7 @@ void mirai__sched_set_near(mirai__sched *sched, int32_t near)
 
 bool mirai__sched_is_gathered(const mirai__sched *sched)
 {
-    return sched->lent > 0 && has_idle(sched);
+    return sched->lent > 0 && mirai__sched_idle_groups(sched) != 0;
 }
 
 void mirai__sched_spread(mirai__sched *sched, bool all)

@@ -76,7 +76,7 @@ static bool next_pending(mirai__sched *sched, mirai__sched_command *out)
     return false;
 }
 
-static uint64_t groups_with_idle(const mirai__sched *sched)
+uint64_t mirai__sched_idle_groups(const mirai__sched *sched)
 {
     uint64_t groups = 0;
     for (int32_t i = 0; i < sched->group_count; i++) {
@@ -100,7 +100,7 @@ static mirai__sched_daemon *taker(const mirai__sched *sched, const mirai__sched_
 static bool next_run(mirai__sched *sched, mirai__sched_command *out)
 {
     if (mirai__list_is_empty(&sched->waiting)) return false;
-    uint64_t idle = groups_with_idle(sched);
+    uint64_t idle = mirai__sched_idle_groups(sched);
     if (idle == 0 || mirai__sched_holds(sched)) return false;
     mirai__sched_task *best = NULL;
     mirai__sched_daemon *daemon = NULL;

@@ -93,6 +93,11 @@ void mirai__sched_conclude(mirai__sched *sched, int64_t now);
 /* Have a command given of the daemon: bits. */
 void mirai__sched_order(mirai__sched *sched, mirai__sched_daemon *daemon, uint32_t command);
 
+/* ---- scheduler_next.c ---- */
+
+/* Those that have an idle daemon, as a bit mask. */
+uint64_t mirai__sched_idle_groups(const mirai__sched *sched);
+
 /* ---- scheduler_lend.c ---- */
 
 /* Lend the next task, if there is one to lend and one to take it; `near`: although another idles, if it is near there. */

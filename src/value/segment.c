@@ -71,7 +71,7 @@ mirai__segment *mirai__segment_copy(const mirai__segment *segment, bool (*stays)
     copy->keeps = mirai_value_ref(segment->keeps);
     for (uint32_t i = 0; i < segment->count; i++) {
         mirai_buffer *buffer = mirai__segment_buffers(segment)[i];
-        mirai_buffer *own = stays(buffer) ? mirai_buffer_ref(buffer)
+        mirai_buffer *own = stays && stays(buffer) ? mirai_buffer_ref(buffer)
                                           : mirai_buffer_copy(mirai_buffer_data(buffer), mirai_buffer_size(buffer));
         if (!own) {
             mirai__segment_release(copy);

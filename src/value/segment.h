@@ -32,7 +32,7 @@ mirai__segment *mirai__segment_new(const void *body, size_t body_size, mirai_buf
 /* One to be filled before anybody else sees it: the body is uninitialised, and of `room` buffers there are none:
  * whoever adds one freezes it and counts it. */
 mirai__segment *mirai__segment_alloc(size_t body_size, size_t room);
-/* One with copies of the buffers, but for those that `stays` picks out. NULL: no memory. */
+/* One with copies of the buffers, but for those that `stays` (NULL: none) picks out. NULL: no memory. */
 mirai__segment *mirai__segment_copy(const mirai__segment *segment, bool (*stays)(const mirai_buffer *buffer));
 mirai__segment *mirai__segment_ref(mirai__segment *segment);
 void mirai__segment_release(mirai__segment *segment); /* NULL is allowed */

@@ -34,14 +34,21 @@ static void end(mirai_task *task)
     mirai_task_release(task);
 }
 
-static void test_near__nothing_waits_behind_a_long_task(void **state)
+static bool is_resolved(void *context)
+{
+    return mirai_task_state(context) == MIRAI_TASK_RESOLVED;
+}
+
+/* Brief tasks behind a long one resolve, whether somebody waits for them or only looks. */
+static void run_behind(mirai_pool *pool, bool waits)
 {
     for (int round = 0; round < 5; round++) {
         mirai_task *behind[BEHIND];
-        warm(*state);
-        mirai_task *stuck = story_submit(*state, "obey", mirai_null());
-        for (int i = 0; i < BEHIND; i++) behind[i] = story_submit(*state, "echo", mirai_int(i));
+        warm(pool);
+        mirai_task *stuck = story_submit(pool, "obey", mirai_null());
+        for (int i = 0; i < BEHIND; i++) behind[i] = story_submit(pool, "echo", mirai_int(i));
         for (int i = 0; i < BEHIND; i++) {
+            assert_true(waits || story_until(is_resolved, behind[i]));
             assert_int_equal(mirai_value_int_or(story_expect(behind[i], MIRAI_OUTCOME_VALUE), -1), i);
             mirai_task_release(behind[i]);
         }
@@ -50,24 +57,14 @@ static void test_near__nothing_waits_behind_a_long_task(void **state)
     }
 }
 
-static bool is_resolved(void *context)
+static void test_near__nothing_waits_behind_a_long_task(void **state)
 {
-    return mirai_task_state(context) == MIRAI_TASK_RESOLVED;
+    run_behind(*state, true);
 }
 
 static void test_near__nor_when_nobody_waits_for_it(void **state)
 {
-    for (int round = 0; round < 5; round++) {
-        mirai_task *behind[BEHIND];
-        warm(*state);
-        mirai_task *stuck = story_submit(*state, "obey", mirai_null());
-        for (int i = 0; i < BEHIND; i++) behind[i] = story_submit(*state, "echo", mirai_int(i));
-        for (int i = 0; i < BEHIND; i++) {
-            assert_true(story_until(is_resolved, behind[i]));
-            mirai_task_release(behind[i]);
-        }
-        end(stuck);
-    }
+    run_behind(*state, false);
 }
 
 static void test_near__two_long_tasks_run_side_by_side(void **state)
