@@ -176,6 +176,7 @@ static void judge_near(mirai_pool *pool, const mirai__remote *remote)
     uint32_t pace = claims != NULL ? atomic_load_explicit(&claims->pace_ns, memory_order_relaxed) : 0;
     int32_t near = pace > 0 && pace < BRIEF_NS ? NEAR_NS / (int32_t)pace : 0;
     bool crowded = pool->vigil.cpus > 0 && pool->vigil.cpus <= CROWDED;
+    if (near > MIRAI__AHEAD_MAX) near = MIRAI__AHEAD_MAX; /* more would hold the queue as well */
     mirai__sched_set_near(&pool->sched, crowded && near > 0 && pace < GATHER_NS ? INT32_MAX : near);
 }
 
