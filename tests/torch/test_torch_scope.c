@@ -344,7 +344,7 @@ static bool moves(mirai_value *value, const mirai_value *tensor)
     const void *memory = mirai_torch_data(tensor);
     mirai__segment *segment = sent(value);
     bool found = false;
-    for (size_t i = 0; i < segment->count; i++) found = found || mirai_buffer_data(segment->buffers[i]) == memory;
+    for (size_t i = 0; i < segment->count; i++) found = found || mirai_buffer_data(mirai__segment_buffers(segment)[i]) == memory;
     mirai__segment_release(segment);
     return found;
 }
@@ -357,7 +357,7 @@ static void test_scope__what_is_given_moves(void **state)
         const void *memory = mirai_torch_data(tensor);
         mirai__segment *segment = sent(tensor);
         assert_int_equal(segment->count, 1);
-        assert_ptr_equal(mirai_buffer_data(segment->buffers[0]), memory);
+        assert_ptr_equal(mirai_buffer_data(mirai__segment_buffers(segment)[0]), memory);
         mirai_value *came = received(segment);
         assert_true(is_range(came, length));
         mirai_value_release(came);
@@ -452,7 +452,7 @@ static void test_scope__what_is_given_whole_moves(void **state)
     const void *memory = mirai_torch_data(tensor);
     mirai__segment *segment = sent(mirai_list_of(other, tensor, MIRAI_END));
     assert_int_equal(segment->count, 1);
-    assert_ptr_equal(mirai_buffer_data(segment->buffers[0]), memory);
+    assert_ptr_equal(mirai_buffer_data(mirai__segment_buffers(segment)[0]), memory);
     mirai_value *came = received(segment);
     assert_true(is_range(mirai_value_item(came, 0), LARGE));
     assert_true(is_range(mirai_value_item(came, 1), LARGE));
