@@ -1,23 +1,35 @@
 #!/bin/sh
-# sh tests/run.sh [--sanitize | --valgrind] [-D<CMake option>]... [-- <ctest arguments>]
+# sh tests/run.sh [--sanitize | --valgrind | --times <n>] [-D<CMake option>]... [-- <ctest arguments>]
 #
 # Installs what is missing (Debian, root or sudo), builds everything and runs the whole ctest suite:
 #   (nothing)    in build-tests/, optimised
 #   --sanitize   in build-asan/ under AddressSanitizer and UBSan, then in build-tsan/ under
 #                ThreadSanitizer, there without torch
 #   --valgrind   in build-valgrind/ under valgrind, of torch only the vignette
+#   --times <n>  as with nothing, and what may depend on luck n times in a row, until one fails
 # For example: sh tests/run.sh -DMIRAICORE_TORCH=OFF -- -R unit
 # The log of a failed run stays in <build folder>/Testing/Temporary/LastTest.log.
 set -eu
 cd "$(dirname "$0")/.."
 
 mode=plain
+times=1
 torch=ON
 options=
 while [ "$#" -gt 0 ]; do
     case $1 in
     --sanitize) mode=sanitize ;;
     --valgrind) mode=valgrind ;;
+    --times)
+        case ${2:-} in
+        '' | *[!0-9]*)
+            echo "run.sh: --times wants a number" >&2
+            exit 1
+            ;;
+        esac
+        times=$2
+        shift
+        ;;
     -DMIRAICORE_TORCH=*) torch=${1#*=} ;;
     -D*) options="$options $1" ;;
     --)
@@ -25,7 +37,7 @@ while [ "$#" -gt 0 ]; do
         break
         ;;
     *)
-        echo "run.sh: unknown argument '$1'; there are --sanitize, --valgrind, -D<option>, --" >&2
+        echo "run.sh: unknown argument '$1'; there are --sanitize, --valgrind, --times, -D<option>, --" >&2
         exit 1
         ;;
     esac
@@ -65,8 +77,9 @@ suite()
 
 # Signals are left to their default, so that a daemon that crashes is seen to die of its signal.
 signals="handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:handle_abort=0"
-# Nothing is learnt from these under a sanitizer or valgrind.
-uninstrumented="^(rules|abi|bench)$"
+# Nothing is learnt from these under a sanitizer or valgrind; nor by running them twice, as is true of consumers too.
+uninstrumented="^(rules|abi|bench|model)$"
+lasting="^(rules|abi|bench|model|consumer)$"
 
 packages="build test"
 [ "$torch" = OFF ] || packages="$packages torch data"
@@ -77,6 +90,18 @@ sh cmake/install-packages.sh $packages
 case $mode in
 plain)
     suite build-tests "$torch" "-DCMAKE_BUILD_TYPE=RelWithDebInfo" "$@"
+    round=1
+    while [ "$round" -lt "$times" ]; do
+        round=$((round + 1))
+        began=$(date +%s)
+        ctest --test-dir build-tests --output-on-failure --parallel $((4 * $(sh cmake/jobs.sh))) \
+            -LE "$lasting" "$@" >build-tests/round.log 2>&1 || {
+            cat build-tests/round.log
+            echo "--- failed in round $round of $times" >&2
+            exit 1
+        }
+        echo "--- round $round of $times: $(grep 'tests passed' build-tests/round.log) in $(($(date +%s) - began)) s"
+    done
     ;;
 sanitize)
     broken=0 # a name of its own: suite() has one
@@ -97,6 +122,6 @@ valgrind)
     launcher="$launcher;--log-file=$PWD/build-valgrind/reports/%p"
     launcher="$launcher;--suppressions=$PWD/tests/support/valgrind.supp"
     suite build-valgrind "$torch" "-DCMAKE_BUILD_TYPE=RelWithDebInfo -DMIRAICORE_TEST_LAUNCHER=$launcher" \
-        -LE "^(rules|abi|bench|consumer|torch)$" -E "examples.08_train" "$@"
+        -LE "^(rules|abi|bench|model|consumer|torch)$" -E "examples.08_train" "$@"
     ;;
 esac

@@ -216,7 +216,10 @@ static mirai_value *study(mirai_job *job, const mirai_value *args, void *context
     (void)job, (void)context;
     int64_t at = difference(args);
     cell_touch(path_in(args, 0));
-    while (at == -1 && story_file_size(path_in(args, 1)) == 0) at = difference(args);
+    while (at == -1 && story_file_size(path_in(args, 1)) == 0) {
+        at = difference(args);
+        story_sleep_ms(1); /* what is spoilt stays so; the others need the processor */
+    }
     if (at == -1) at = difference(args);
     cell_write(path_in(args, 2), at);
     return mirai_int(at);
