@@ -52,7 +52,7 @@ suite()
 {
     folder=$1
     # shellcheck disable=SC2086  # lists of options, to be split
-    cmake -S . -B "$folder" -DMIRAICORE_TORCH="$2" $3 $options || return 1
+    cmake -S . -B "$folder" -DMIRAICORE_TESTS=ON -DMIRAICORE_TORCH="$2" $3 $options || return 1
     shift 3
     rm -rf "$folder/reports"
     mkdir "$folder/reports"

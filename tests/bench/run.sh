@@ -34,7 +34,7 @@ done
 
 if [ -z "$programs" ]; then
     sh "$root/cmake/install-packages.sh" build test $([ "$torch" = OFF ] || echo torch)
-    cmake -S "$root" -B "$root/build-bench" -DCMAKE_BUILD_TYPE=Release "-DMIRAICORE_TORCH=$torch" >&2
+    cmake -S "$root" -B "$root/build-bench" -DCMAKE_BUILD_TYPE=Release -DMIRAICORE_TESTS=ON "-DMIRAICORE_TORCH=$torch" >&2
     cmake --build "$root/build-bench" --target bench --parallel "$(sh "$root/cmake/jobs.sh")" >&2
     programs=$root/build-bench/tests/bench
 fi
@@ -43,7 +43,7 @@ figures=$(mktemp)
 trap 'rm -f "$figures" "$figures.md"' EXIT
 trap 'exit 130' INT TERM
 load=$(cut -d ' ' -f 1 /proc/loadavg)
-unset MIRAI_TRANSPORT MIRAI_SPIN # default settings
+unset MIRAI_TRANSPORT MIRAI_SPIN MIRAI_AHEAD # default settings
 round=1
 while [ "$round" -le "$rounds" ]; do
     for program in yardsticks nng_yardstick roundtrip tasks many payload idle scale; do
