@@ -1,6 +1,6 @@
 /**
  * @file miraicore.h
- * The whole public API of libmiraicore, except miraicore/torch.h and miraicore/experimental.h.
+ * The whole public API of libmiraicore, except miraicore/torch.h.
  *
  * Conventions (who owns what, time, threads, errors) are written once, in include/README.md;
  * each prototype says what is particular to it.

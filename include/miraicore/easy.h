@@ -1,6 +1,7 @@
 /**
  * @file easy.h
- * For small programs: leave main() with a message when a call fails. The library itself never prints.
+ * For small programs: leave main() with a message when a call fails. In a host the library itself
+ * prints nothing but a map's progress bar, when asked.
  */
 #ifndef MIRAICORE_EASY_H
 #define MIRAICORE_EASY_H

@@ -119,8 +119,9 @@ MIRAI_API const char *mirai_status_text(mirai_status status);
 MIRAI_API const char *mirai_outcome_text(mirai_outcome outcome);
 
 /**
- * What went wrong in the last call of this library that failed on this thread, in one sentence.
- * Every fallible call clears it on entry.
+ * What went wrong in the last call of this library that failed on this thread, in one sentence. To be read
+ * right after that call: most clear it on entry. Builders of values and buffers set it when they fail and
+ * clear nothing, and calls that take values keep what a builder has said: so a tree is checked once.
  * @return borrowed until the next call on this thread; never NULL, "" when there is nothing to say.
  * @thread any (the text is the calling thread's own)   @since 0.1
  */

@@ -3,7 +3,9 @@
  * A pool owns daemons and gives them tasks.
  *
  * A pool makes progress by itself: tasks are handed out, time-outs fire and dead daemons are replaced
- * although the host program makes no call. Callbacks run only inside mirai_pool_process().
+ * although the host program makes no call. Callbacks run only inside mirai_pool_process() and, for what is
+ * left, inside mirai_pool_close(). (A map's mirai_source_fn runs in the calls that start and read the map;
+ * a mirai_cancel_fn runs in the daemon, on its control thread.)
  *
  * Thread safety: every function here is safe on any thread, except that nothing may be called on a
  * pool during or after mirai_pool_close().
@@ -222,6 +224,8 @@ MIRAI_API MIRAI_NODISCARD mirai_status mirai_pool_settle(mirai_pool *pool, int64
 /**
  * Close a pool: settle its tasks, end its daemons, free it. Handles of tasks stay valid. What has not
  * resolved by the deadline resolves to MIRAI_OUTCOME_CLOSED, and daemons that have not left are killed.
+ * A queued task for which the pool keeps no daemon any more resolves so at once, also with MIRAI_DRAIN,
+ * and is no failure of this call. Callbacks that are due run in this call.
  * @param pool        taken, also on failure; NULL is allowed.
  * @param how         MIRAI_DRAIN or MIRAI_CANCEL.
  * @param timeout_ms  deadline for draining; MIRAI_FOREVER: none.
@@ -234,11 +238,12 @@ MIRAI_API mirai_status mirai_pool_close(mirai_pool *pool, int32_t how, int64_t t
 
 /**
  * Submit a task. Its arguments are encoded in this call, so refhooks run here, and when it returns the
- * caller may change anything that the arguments referred to. In a pool with max_tasks or max_bytes it waits
- * while that is reached (a task of each submitting thread may go beyond max_bytes), and threads are let in by
- * their order of arrival; mirai_pool_try_submit() does not wait. The waiting thread drives the pool. What only
- * it could read or release does not count less meanwhile: a thread, or a callback in mirai_pool_process(), that
- * holds unread results up to max_bytes and submits waits for ever.
+ * caller may change anything that the arguments referred to, but for buffers that were given away with
+ * them (mirai_buffer_alloc()): pointers to their bytes must not be used any more. In a pool with max_tasks
+ * or max_bytes it waits while that is reached (a task of each submitting thread may go beyond max_bytes),
+ * and threads are let in by their order of arrival; mirai_pool_try_submit() does not wait. The waiting
+ * thread drives the pool. What only it could read or release does not count less meanwhile: a thread, or a
+ * callback in mirai_pool_process(), that holds unread results up to max_bytes and submits waits for ever.
  * @param pool      borrowed.
  * @param[out] out  owned, release with mirai_task_release(); NULL: detached from the start.
  * @param function  borrowed; name of a function that the daemons know.

@@ -76,7 +76,8 @@ MIRAI_API mirai_status mirai_pool_get_status(mirai_pool *pool, mirai_pool_status
  * Everything that is known of a pool, as a dict: "name", the counters, and "daemons", a list of dicts
  * with "id", "pid", "host", "group", "tags", "state" ("starting", "idle", "busy", "leaving"), "jobs",
  * "uptime_ms", "memory" (resident bytes, where it can be read), "modules" (loaded through the pool), "task" and
- * "label"; "resources", a list of dicts with "name", "total" and "free".
+ * "label"; "resources", a list of dicts with "name", "total" and "free". The first daemon's process, say, is
+ * `mirai_value_int_or(mirai_value_at(description, "daemons[0].pid"), 0)`.
  * @param pool  borrowed.
  * @return owned, release with mirai_value_release(); NULL on bad arguments or out of memory.
  * @thread any   @since 0.1

@@ -510,8 +510,10 @@ MIRAI_API void *mirai_value_object(const mirai_value *value, const char *class_n
 MIRAI_API int32_t mirai_value_is_error(const mirai_value *value);
 
 /**
- * Code of an error: a mirai_outcome (5, 7, 19, 20) where the library made it, else what the function
- * gave.
+ * Code of an error: a mirai_outcome where the task was ended (5, 7, 19, 20), and of a "dependency_error"
+ * the outcome of the task that it needed; a MIRAI_E_* where the library made the error (the function is not
+ * known, a hook failed, a message could not be read, the function returned NULL: MIRAI_E_USER); else what
+ * the function gave.
  * @param value  borrowed; NULL is allowed.
  * @return the code; 0 when it is no error.
  * @thread any   @since 0.1

@@ -36,7 +36,7 @@ struct mirai_daemon {
     int timer_fd;            /* readable: the control thread is to look after the job */
     bool host_unwatched;     /* it is our parent, but no pidfd is to be had (before Linux 5.3): look now and then */
     pthread_mutex_t receiving; /* the one below is taken under it */
-    pthread_mutex_t sending; /* one frame is written at a time; no other lock is taken under it */
+    pthread_mutex_t sending; /* one frame is written at a time; neither of the others is taken under it */
 
     mirai__states states; /* main thread */
     int64_t started, idle_since; /* main thread; now_ms */

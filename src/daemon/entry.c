@@ -1,7 +1,7 @@
 /*
  * entry: mirai_main(), by which a program becomes its own daemon. Main thread, before others are
- * started. This is the one place of the library that writes on stderr and ends the process: a
- * daemon's last words are kept by its host as the cause of its death.
+ * started. Here and in control.c, in daemons only, the library writes on stderr and ends the process:
+ * a daemon's last words are kept by its host as the cause of its death.
  */
 #include <stdio.h>
 #include <stdlib.h>

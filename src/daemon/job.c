@@ -1,7 +1,7 @@
 /*
  * job: what a function sees of its task, and the way from a JOB frame to a RESULT frame. Everything
- * here runs on the main thread, but mirai__job_new() and mirai__job_cancel(), which run on the
- * control thread.
+ * here runs on the main thread, but mirai__job_new() and mirai__job_cancel(), which run on whichever
+ * thread receives: the control thread, or over rings, while there is no job, the main thread.
  */
 #include "job.h"
 

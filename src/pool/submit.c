@@ -1,6 +1,7 @@
 /*
  * submit: a call becomes a request, a request a task. Arguments are encoded on the caller's thread, under no lock,
- * and by copy, so that nothing that the caller does afterwards can change the task.
+ * and by copy, so that nothing that the caller does afterwards can change the task; only what it gives away with
+ * them (MIRAI__ENCODE_MOVE) is sent where it lies.
  */
 #include "pool.h"
 
