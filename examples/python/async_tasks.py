@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A binding for Python in about a hundred lines: no compiler, only the standard library.
+"""A binding for Python in under two hundred lines: no compiler, only the standard library.
 
 Any object that pickle knows goes to a task and comes back, by a refhook that is written here, in Python.
 asyncio waits for the tasks through the pool's descriptor. The daemons are this very script: in a daemon
