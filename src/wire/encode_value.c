@@ -77,6 +77,15 @@ static mirai_status put_dict(mirai__encoder *encoder, const mirai_value *value, 
     return MIRAI_OK;
 }
 
+/* The fields are no value of their own in the message, but may have other owners than the error. */
+static mirai_status put_error(mirai__encoder *encoder, const mirai_value *value, uint32_t depth)
+{
+    const mirai_value *fields = mirai__error_fields(value);
+    encoder->given = encoder->given && mirai__value_is_sole(fields);
+    MIRAI_TRY(mirai__cbor_put(encoder->out, MIRAI__CBOR_TAG, MIRAI__TAG_ERROR));
+    return put_dict(encoder, fields, depth);
+}
+
 /* The segment will hold it. */
 static mirai_status keep(mirai__encoder *encoder, mirai_value *value)
 {
@@ -141,9 +150,7 @@ static mirai_status put_value(mirai__encoder *encoder, const mirai_value *value,
     case MIRAI_TYPE_LIST: return put_list(encoder, value, depth);
     case MIRAI_TYPE_DICT: return put_dict(encoder, value, depth);
     case MIRAI_TYPE_REFERENCE: return put_reference(encoder, value, depth);
-    case MIRAI_TYPE_ERROR:
-        MIRAI_TRY(mirai__cbor_put(encoder->out, MIRAI__CBOR_TAG, MIRAI__TAG_ERROR));
-        return put_dict(encoder, mirai__error_fields(value), depth);
+    case MIRAI_TYPE_ERROR: return put_error(encoder, value, depth);
     case MIRAI_TYPE_SHARED: return put_shared(encoder, value);
     case MIRAI__TYPE_SEGMENT: return put_segment(encoder, value);
     default:

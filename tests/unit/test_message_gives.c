@@ -137,6 +137,21 @@ static void test_gives__nothing_that_is_held(void **state)
     assert_int_equal(parcels[3].told, 0);
 }
 
+/* An error's fields are a dict, which may be held while the error is not. */
+static void test_gives__an_errors_fields(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        mirai_value *classes = mirai_list_of(mirai_string("error"), MIRAI_END);
+        mirai_value *fields = mirai_dict_of("class", classes, "code", mirai_int(1), "message", mirai_string("m"), "with",
+                                            reference("parcel", i), MIRAI_END);
+        mirai_value *held = i == 0 ? mirai_value_ref(fields) : NULL;
+        send(mirai_error_of(fields), MIRAI__ENCODE_MOVE);
+        assert_int_equal(parcels[i].told, held == NULL);
+        mirai_value_release(held);
+    }
+}
+
 static void test_gives__what_occurs_twice(void **state)
 {
     (void)state;
@@ -236,6 +251,7 @@ int main(void)
         GIVES_TEST(bad_arguments),
         GIVES_TEST(only_if_the_sender_lets_go),
         GIVES_TEST(nothing_that_is_held),
+        GIVES_TEST(an_errors_fields),
         GIVES_TEST(what_occurs_twice),
         GIVES_TEST(to_vectorised_hooks),
         GIVES_TEST(what_hooks_hand_out),
