@@ -218,9 +218,23 @@ static mirai_status open_place(const mirai__common_name *name, const mirai__comm
     return status;
 }
 
+/* A place of another user may be one whose process has ended, and its number is somebody else's by now: so it counts only
+ * if no other place has it. */
+static mirai_status open_first(const mirai__common_name *name, int *out)
+{
+    const mirai__common_place *refused = NULL;
+    for (size_t i = 0; i < name->count; i++) {
+        mirai_status status = open_place(name, &name->places[i], out);
+        if (status == MIRAI_E_PERMISSION)
+            refused = refused != NULL ? refused : &name->places[i];
+        else if (status != MIRAI_E_NOENT)
+            return status;
+    }
+    return fail_open(refused != NULL ? EACCES : ENOENT, refused != NULL ? refused : &name->places[name->count - 1]);
+}
+
 mirai_status mirai__common_open(const mirai__common_name *name, mirai__common **out)
 {
-    mirai_status status = MIRAI_E_NOENT;
     mirai__common *common = find_counted(name->token);
     if (common != NULL && common->size != name->size) {
         mirai__common_unref(common);
@@ -228,8 +242,7 @@ mirai_status mirai__common_open(const mirai__common_name *name, mirai__common **
     }
     if (common == NULL) {
         int fd = -1;
-        for (size_t i = 0; i < name->count && status == MIRAI_E_NOENT; i++)
-            status = open_place(name, &name->places[i], &fd);
+        mirai_status status = open_first(name, &fd);
         if (status == MIRAI_OK) status = map(fd, (size_t)name->size, name->token, &common);
         if (status != MIRAI_OK) return status;
         common->origin = name->places[name->count - 1];

@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -303,6 +304,38 @@ static void test_common__outlives_who_made_it(void **state)
     assert_refused(name_of(SIZE, child, fd), "has ended or let go of it");
 }
 
+/* As a user who may not look into the parent: what comes of names that lead there first, or there alone. */
+static int open_as_another(int fd)
+{
+    mirai__common *common = NULL;
+    mirai__common_name name = {.size = SIZE, .count = 2, .places = {{(int32_t)getppid(), fd}, {(int32_t)getpid(), fd}}};
+    memcpy(name.token, token, sizeof token);
+    if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0) return 1;
+    if (prctl(PR_SET_DUMPABLE, 1) != 0) return 2;
+    if (mirai__common_open(&name, &common) != MIRAI_OK) return 3;
+    memset(mirai__common_bytes(common), 1, SIZE);
+    name.token[0]++; /* of none that is there */
+    if (mirai__common_open(&name, &common) != MIRAI_E_PERMISSION) return 4;
+    name.count = 1;
+    return mirai__common_open(&name, &common) == MIRAI_E_PERMISSION ? 0 : 5;
+}
+
+/* Who told of it has ended, and its number is that of somebody else's process by now. */
+static void test_common__is_looked_for_beyond_strangers(void **state)
+{
+    (void)state;
+    int fd = memory_file(SIZE, ALL_SEALS), status = -1, before = prctl(PR_GET_DUMPABLE);
+    assert_int_equal(fchmod(fd, 0666), 0);
+    assert_int_equal(prctl(PR_SET_DUMPABLE, 0), 0);
+    pid_t child = fork();
+    if (child == 0) _exit(open_as_another(fd));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(prctl(PR_SET_DUMPABLE, before), 0);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    (void)close(fd);
+}
+
 static void test_common__without_descriptors(void **state)
 {
     (void)state;
@@ -395,6 +428,7 @@ int main(void)
         cmocka_unit_test(test_common__files_that_are_something_else),
         cmocka_unit_test(test_common__is_opened_where_it_is),
         cmocka_unit_test(test_common__outlives_who_made_it),
+        cmocka_unit_test(test_common__is_looked_for_beyond_strangers),
         cmocka_unit_test(test_common__without_descriptors),
         cmocka_unit_test(test_common__survives_failing_operations),
     };
