@@ -128,12 +128,10 @@ static void exchange(mirai_pool *pool, mirai_task *task)
     task->request = NULL;
 }
 
-/* The result may name what the request did, or what that referred to: the daemon has let go of it by now. */
-static void keep_named(mirai_task *task, const mirai__extra *extra)
+void mirai__task_keep_named(const mirai_task *task, mirai__segment *answer)
 {
-    if (task->result == NULL) return;
-    if (task->request != NULL) mirai__segment_keep(task->result, task->request);
-    if (extra != NULL) mirai__needs_keep(&extra->needs, task->result);
+    if (task->request != NULL) mirai__segment_keep(answer, task->request);
+    mirai__needs_keep(&mirai__task_extra(task)->needs, answer);
 }
 
 void mirai__task_tell(mirai_pool *pool, mirai_task *task)
@@ -149,7 +147,7 @@ void mirai__task_resolved(mirai_pool *pool, mirai_task *task)
     mirai__output_settle(pool, task);
     mirai__task_tell(pool, task);
     mirai__extra *extra = atomic_load_explicit(&task->extra, memory_order_relaxed);
-    keep_named(task, extra);
+    if (task->result != NULL) mirai__task_keep_named(task, task->result);
     if (extra != NULL) {
         mirai__dependency_settle(pool, task);
         mirai__needs_leave(&extra->needs);

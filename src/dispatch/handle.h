@@ -80,6 +80,9 @@ mirai__extra *mirai__task_extend(mirai_task *task);
 void mirai__task_drop(mirai_task *task); /* one reference less; lock not held; may run user code: releases of a value */
 /* Its request is kept from now on. Lock held. */
 void mirai__task_hold(mirai_pool *pool, mirai_task *task);
+/* An answer of the task's (its result, a partial one) may name what its request did, or what that referred to, which the
+ * daemon may have let go of by now: keep it with the answer, which nobody else has yet. Lock held. */
+void mirai__task_keep_named(const mirai_task *task, mirai__segment *answer);
 /* RESOLVE was given: wake its waiters, queue its callback, let go of its request. Lock held. */
 void mirai__task_resolved(mirai_pool *pool, mirai_task *task);
 /* Its result as it came, counted; NULL: none, or it was decoded. */

@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "detail.h"
 #include "driver.h"
+#include "handle.h"
 #include "notify.h"
 #include "progress.h"
 #include "received.h"
@@ -104,6 +105,7 @@ const char *mirai__partials_emit(mirai_pool *pool, mirai_task *task, mirai__fram
     if (fresh == NULL) return no_memory;
     fresh->segment = frame->segment;
     frame->segment = NULL;
+    mirai__task_keep_named(task, fresh->segment);
     mirai__list_append(&partials->items, &fresh->node);
     partials->held += mirai__segment_size(fresh->segment);
     mirai__budget_hold(pool, mirai__segment_size(fresh->segment));

@@ -89,7 +89,8 @@ static mirai_status fill(mirai__share *share, const mirai_value *value)
         uint32_t depth = share->needs.items[i].share->depth + 1;
         if (depth > share->depth) share->depth = depth;
     }
-    if (status == MIRAI_OK) mirai__needs_keep(&share->needs, share->segment);
+    for (size_t i = 0; status == MIRAI_OK && i < share->needs.count; i++)
+        mirai__segment_keep_all(share->segment, share->needs.items[i].share->segment);
     (void)pthread_mutex_unlock(&share->pool->lock);
     if (status == MIRAI_OK && share->depth > DEPTH_MAX)
         status = mirai__fail(MIRAI_E_LIMIT, "shared values are nested more than %d deep", (int)DEPTH_MAX);

@@ -113,19 +113,29 @@ static bool is_among(mirai_value *const *items, size_t count, const mirai_value 
     return false;
 }
 
-void mirai__segment_keep(mirai__segment *segment, const mirai__segment *other)
+static void keep(mirai__segment *segment, const mirai__segment *other, bool all)
 {
     size_t own = mirai_value_count(segment->keeps), more = mirai_value_count(other->keeps), count = 0;
     if (more == 0) return;
     mirai_value **items = mirai__alloc_zero(own + more, sizeof *items);
     for (size_t i = 0; items && i < own + more; i++) {
         const mirai_value *each = i < own ? mirai_value_item(segment->keeps, i) : mirai_value_item(other->keeps, i - own);
-        if (i < own || (is_named(segment, each) && !is_among(items, count, each)))
+        if (i < own || ((all || is_named(segment, each)) && !is_among(items, count, each)))
             items[count++] = mirai_value_ref((mirai_value *)(uintptr_t)each);
     }
     mirai_value_release(segment->keeps);
     segment->keeps = count > 0 ? mirai_list(items, count) : NULL;
     mirai__free(items);
+}
+
+void mirai__segment_keep(mirai__segment *segment, const mirai__segment *other)
+{
+    keep(segment, other, false);
+}
+
+void mirai__segment_keep_all(mirai__segment *segment, const mirai__segment *other)
+{
+    keep(segment, other, true);
 }
 
 size_t mirai__segment_size(const mirai__segment *segment)

@@ -39,6 +39,8 @@ void mirai__segment_release(mirai__segment *segment); /* NULL is allowed */
 /* Keep of what another one keeps that which its body names, too. Whoever else has it must not look at that meanwhile.
  * Without memory it keeps nothing. */
 void mirai__segment_keep(mirai__segment *segment, const mirai__segment *other);
+/* The same, of all that the other one keeps: it will be read with that. */
+void mirai__segment_keep_all(mirai__segment *segment, const mirai__segment *other);
 size_t mirai__segment_size(const mirai__segment *segment); /* bytes of body and buffers */
 
 #endif

@@ -67,6 +67,21 @@ static mirai_value *are_one(mirai_job *job, const mirai_value *args, void *conte
     return mirai_int(one);
 }
 
+/* Args are a ledger: emits it, and nothing else comes of it. */
+static mirai_value *emit(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)context;
+    return mirai_job_emit(job, mirai_value_ref(args)) == MIRAI_OK ? mirai_null() : NULL;
+}
+
+/* What lies innermost in lists of one. */
+static mirai_value *unpack(mirai_job *job, const mirai_value *args, void *context)
+{
+    (void)job, (void)context;
+    while (mirai_value_type(args) == MIRAI_TYPE_LIST) args = mirai_value_item(args, 0);
+    return mirai_value_ref(args);
+}
+
 /* Writes until it is told to stop. */
 static mirai_value *scribble(mirai_job *job, const mirai_value *args, void *context)
 {
@@ -214,6 +229,50 @@ static void test_common__lives_as_long_as_its_task(void **state)
     expect_none_left(pool);
 }
 
+/* So that the daemons have let go of what they were brought. */
+static void expect_let_go(mirai_pool *pool)
+{
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(story_number(pool, "add", mirai_list_of(mirai_int(i), mirai_int(2), MIRAI_END)), i + 2);
+    for (size_t i = 0; i < 2; i++) {
+        pid_t pid = story_daemon_pid(pool, i);
+        assert_true(story_until(has_none, &pid));
+    }
+}
+
+/* Partial results name what the request did, or a share that it refers to. */
+static void test_common__lives_in_partial_results(void **state)
+{
+    mirai_pool *pool = *state;
+    for (int i = 0; i < 2; i++) {
+        mirai_value *value = new_ledger(), *out = NULL;
+        ledger_of(value)->note = 3 + i;
+        mirai_task *task = story_submit(pool, "emit", i == 0 ? value : mirai_share(pool, value));
+        story_assert_ok(mirai_task_wait(task, STORY_PATIENCE));
+        expect_let_go(pool);
+        story_assert_ok(mirai_task_next_partial(task, &out, STORY_PATIENCE));
+        assert_int_equal(ledger_of(out)->note, 3 + i);
+        mirai_task_release(task);
+        mirai_value_release(out);
+        expect_none_left(pool);
+    }
+}
+
+/* Shares that are parts of others; nobody but the task holds any of them. */
+static void test_common__lives_in_shares_of_shares(void **state)
+{
+    mirai_pool *pool = *state;
+    mirai_value *value = new_ledger();
+    ledger_of(value)->note = 5;
+    for (int i = 0; i < 3; i++) value = mirai_share(pool, mirai_list_of(value, MIRAI_END));
+    mirai_task *task = story_submit(pool, "unpack", value);
+    story_assert_ok(mirai_task_wait(task, STORY_PATIENCE));
+    expect_let_go(pool);
+    assert_int_equal(ledger_of(story_expect(task, MIRAI_OUTCOME_VALUE))->note, 5);
+    mirai_task_release(task);
+    expect_none_left(pool);
+}
+
 /* From a daemon to another, and nobody here reads it on its way. */
 static void test_common__is_passed_from_task_to_task(void **state)
 {
@@ -316,7 +375,8 @@ static mirai_status set_up(void)
         const char *name;
         mirai_fn function;
     } table[] = {{"add_up", add_up},     {"note", note}, {"are_one", are_one},
-                 {"scribble", scribble}, {"make", make}, {"note_constant", note_constant}};
+                 {"scribble", scribble}, {"make", make}, {"note_constant", note_constant},
+                 {"emit", emit},         {"unpack", unpack}};
     MIRAI_TRY(story_setup());
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         MIRAI_TRY(mirai_function_register(table[i].name, table[i].function, NULL));
@@ -331,6 +391,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_common__counts_are_exact),
         cmocka_unit_test(test_common__comes_back_as_the_same),
         cmocka_unit_test(test_common__lives_as_long_as_its_task),
+        cmocka_unit_test(test_common__lives_in_partial_results),
+        cmocka_unit_test(test_common__lives_in_shares_of_shares),
         cmocka_unit_test(test_common__is_passed_from_task_to_task),
         cmocka_unit_test(test_common__is_shared_and_mapped_over),
         cmocka_unit_test(test_common__survives_a_daemon_that_is_killed),
