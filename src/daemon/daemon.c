@@ -253,6 +253,16 @@ static void put_back(mirai_daemon *daemon, mirai_job *job)
         mirai__states_clean(&daemon->states);
 }
 
+/* One job in TIMED tells how long they take, so that the clock is hardly ever read. A short one counts for more: what made
+ * one long may have been that others had the processor. */
+static void tell_pace(mirai_daemon *daemon, int64_t took_ns)
+{
+    int64_t pace = atomic_load_explicit(&daemon->claims->pace_ns, memory_order_relaxed);
+    if (took_ns > PACE_MOST_NS) took_ns = PACE_MOST_NS;
+    pace = pace == 0 ? took_ns : pace + (took_ns - pace) / (took_ns < pace ? 2 : 8);
+    atomic_store_explicit(&daemon->claims->pace_ns, pace > 0 ? (uint32_t)pace : 1, memory_order_relaxed);
+}
+
 /* End a job: takes job and result (NULL: there was no memory for one). The job is no longer present
  * when its result is sent, since the host may send the next one at once. In a child that the job
  * has forked nothing is sent: the connection is its parent's. */
@@ -282,19 +292,10 @@ static mirai_status finish(mirai_daemon *daemon, mirai_job *job, mirai_value *re
     mirai_value_release(result);
     put_back(daemon, job);
     mirai__departure_count(daemon, job->number > 0);
+    if (job->began_ns != 0) tell_pace(daemon, mirai__now_ns() - job->began_ns);
     mirai__job_free(job);
     mirai__control_settle(daemon);
     return status == MIRAI_OK ? encoded : status;
-}
-
-/* One job in TIMED tells how long they take, so that the clock is hardly ever read. A short one counts for more: what made
- * one long may have been that others had the processor. */
-static void tell_pace(mirai_daemon *daemon, int64_t took_ns)
-{
-    int64_t pace = atomic_load_explicit(&daemon->claims->pace_ns, memory_order_relaxed);
-    if (took_ns > PACE_MOST_NS) took_ns = PACE_MOST_NS;
-    pace = pace == 0 ? took_ns : pace + (took_ns - pace) / (took_ns < pace ? 2 : 8);
-    atomic_store_explicit(&daemon->claims->pace_ns, pace > 0 ? (uint32_t)pace : 1, memory_order_relaxed);
 }
 
 /* Run a job to its end; or, when it calls a function that is not registered and `pull`, leave it to
@@ -302,12 +303,10 @@ static void tell_pace(mirai_daemon *daemon, int64_t took_ns)
 static bool serve(mirai_daemon *daemon, mirai_job *job, bool pull)
 {
     mirai_value *result;
-    bool timed = daemon->claims != NULL && ++daemon->served % TIMED == 0;
-    int64_t began = timed ? mirai__now_ns() : 0;
+    if (daemon->claims != NULL && ++daemon->served % TIMED == 0) job->began_ns = mirai__now_ns();
     mirai_status status = mirai_job_cancelled(job) ? MIRAI_OK : prepare(daemon, job);
     if (!mirai__job_run(job, status, pull, &result)) return false;
     (void)finish(daemon, job, result);
-    if (timed && !mirai__forked()) tell_pace(daemon, mirai__now_ns() - began);
     return true;
 }
 

@@ -44,6 +44,7 @@ struct mirai_job {
     void *host;  /* handed to it */
     bool here;   /* runs in its host, of which nothing may be kept or changed: what it gives is copied */
     bool pulled; /* was given out by mirai_daemon_next() */
+    int64_t began_ns; /* 0: it is not one of those that are timed */
     _Atomic bool cancelled;
     mirai_cancel_fn on_cancel; /* under lock; NULL once called */
     void *user;

@@ -7,8 +7,8 @@
  * count for much: what waits behind it can be taken back.
  *
  * To whom: a task is nearer at a daemon that is at work than at one that must be woken first, if it will come to it within
- * NEAR_NS. What is held there while another idles is given to that one where no result came in SPREAD_MS, or while the
- * driver looked for one in vain.
+ * NEAR_NS. What is held there while another idles is given to that one while the driver looked for a result in vain; and
+ * what is lent to a daemon that has had the same task for SPREAD_MS comes back for the others, idle or not.
  */
 #include "ahead.h"
 
@@ -182,16 +182,17 @@ static void judge_near(mirai_pool *pool, const mirai__remote *remote)
 
 void mirai__ahead_look(mirai_pool *pool)
 {
-    if (pool->spread_at != MIRAI__NEVER || pool->sched.near == 0 || !mirai__sched_is_gathered(&pool->sched)) return;
+    if (pool->spread_at != MIRAI__NEVER || !mirai__sched_may_spread(&pool->sched)) return;
     pool->spread_at = mirai__deadline(SPREAD_MS); /* and so it stays: each earlier deadline costs a wake-up */
 }
 
-void mirai__ahead_spread(mirai_pool *pool, int64_t now, bool in_vain)
+bool mirai__ahead_spread(mirai_pool *pool, int64_t now, bool in_vain)
 {
-    if (pool->spread_at == MIRAI__NEVER || (now < pool->spread_at && !in_vain)) return;
-    pool->spread_at = MIRAI__NEVER;
-    mirai__sched_spread(&pool->sched, in_vain);
+    if (in_vain ? pool->sched.near == 0 || !mirai__sched_is_gathered(&pool->sched) : now < pool->spread_at) return false;
+    if (!in_vain) pool->spread_at = MIRAI__NEVER;
+    bool any = mirai__sched_spread(&pool->sched, in_vain);
     mirai__engine_commands(pool);
+    return any;
 }
 
 void mirai__ahead_handed(mirai_pool *pool, mirai__remote *remote)

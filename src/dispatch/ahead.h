@@ -30,10 +30,11 @@ void mirai__ahead_settle_all(mirai_pool *pool);
 
 /* A new pool: none yet; or always as many as the environment's MIRAI_AHEAD says (0: never any). */
 void mirai__ahead_init(mirai_pool *pool);
-/* After commands: see to it that what is held at one daemon while others idle does not wait there long. */
+/* After commands: see to it that what is lent to one daemon of several does not wait there long. */
 void mirai__ahead_look(mirai_pool *pool);
-/* It is that late: spread what has waited; `in_vain`: now, since the driver has looked for results and found none. */
-void mirai__ahead_spread(mirai_pool *pool, int64_t now, bool in_vain);
+/* It is that late: spread what has waited; `in_vain`: what is held while others idle, since the driver has looked for results
+ * and found none. True: done, and results may have been read, so that nobody may sleep before it has looked for its own. */
+bool mirai__ahead_spread(mirai_pool *pool, int64_t now, bool in_vain);
 /* A job was handed to the daemon while it had none; so many results of its have come. */
 void mirai__ahead_handed(mirai_pool *pool, mirai__remote *remote);
 void mirai__ahead_learn(mirai_pool *pool, mirai__remote *remote, uint64_t results);

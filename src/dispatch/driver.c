@@ -12,6 +12,7 @@
 static void take_over(mirai_pool *pool, mirai__waiter *waiter)
 {
     pool->driver = waiter;
+    pool->vigil.over = false; /* that was another's */
     mirai__service_park(pool);
 }
 

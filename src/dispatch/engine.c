@@ -141,8 +141,8 @@ void mirai__engine_turn(mirai_pool *pool, struct mirai__waiter *self, int64_t de
         mirai__engine_commands(pool); /* the lock may be dropped now: nobody may see what is decided and not carried out */
         if (pool->vigil.kept % VIGILS == 0) take_events(pool, self, 0); /* there are other sources */
     } else {
-        mirai__ahead_spread(pool, 0, self != NULL && pool->vigil.in_vain);
-        int64_t until = mirai__engine_deadline(pool);
+        bool spread = self != NULL && pool->vigil.in_vain && mirai__ahead_spread(pool, 0, true);
+        int64_t until = spread ? 0 : mirai__engine_deadline(pool); /* what it waits for may have been read */
         if (deadline < until) until = deadline;
         pool->sleep_until = until;
         take_events(pool, self, mirai__until(until, mirai__now_ms()));
@@ -154,7 +154,7 @@ void mirai__engine_turn(mirai_pool *pool, struct mirai__waiter *self, int64_t de
     if (mirai__sched_deadline(&pool->sched) <= now) mirai__ahead_settle_all(pool);
     mirai__sched_advance(&pool->sched, now);
     mirai__engine_commands(pool);
-    mirai__ahead_spread(pool, now, false);
+    (void)mirai__ahead_spread(pool, now, false);
     while (pool->spawns_owed > 0) mirai__remote_spawn(pool);
     mirai__driver_notify(pool);
     mirai__engine_rearm(pool);

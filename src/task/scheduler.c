@@ -152,6 +152,7 @@ void mirai__sched_requeue(mirai__sched *sched, mirai__sched_task *task)
     task->daemon = NULL;
     task->state = MIRAI_TASK_QUEUED;
     mirai__sched_shape_queue(sched, task, true);
+    mirai__sched_recall_all(sched); /* it is older than what is lent */
 }
 
 void mirai__sched_abandon(mirai__sched *sched, mirai__sched_task *task, mirai_outcome outcome,

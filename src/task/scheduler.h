@@ -184,8 +184,8 @@ typedef struct mirai__sched_daemon {
     int32_t lent_count;
     uint8_t slot, next_slot;    /* of the present attempt, and of the next: they are numbered in the order given */
     bool borrows;               /* the owner's, before it is ready: tasks may be lent to it */
-    bool slow;                  /* what is lent to it waits too long: none of it is near */
-    uint64_t seen;              /* its attempt when the owner last asked to spread */
+    bool slow;                  /* what is lent to it waits too long: none of it is near, and it is lent no more */
+    uint64_t seen;              /* its attempt when the owner last asked to spread what is late */
     bool tried;                 /* it has been given a task, or a setup that was not done yet */
     bool parting;               /* it said that it leaves, or was retired: no loss */
 } mirai__sched_daemon;
@@ -299,9 +299,12 @@ void mirai__sched_set_ahead(mirai__sched *sched, int32_t ahead);
 void mirai__sched_set_near(mirai__sched *sched, int32_t near);
 /* Something is lent to a daemon while another idles: the owner has to see to it that it does not wait long. */
 bool mirai__sched_is_gathered(const mirai__sched *sched);
-/* What is lent to daemons that are at the same attempt as they were at the last call, or (`all`) to any, waits too long: it is
- * not near, until that attempt has ended. */
-void mirai__sched_spread(mirai__sched *sched, bool all);
+/* Something is lent, and there is more than one daemon to come to it: the owner has to spread from time to time. */
+bool mirai__sched_may_spread(const mirai__sched *sched);
+/* What is lent to daemons that are at the same attempt as they were at the last such call, or (`all`) to any, waits too long: it
+ * is not near, and no more is lent to them, until that attempt has ended. Where none idles, what is lent to the former is
+ * recalled, so that nothing waits behind a long task while others run what came later. */
+bool mirai__sched_spread(mirai__sched *sched, bool all); /* false: that was known of all of them */
 /* The owner has revoked a lent task: it is queued again, at its place. Ignored for others. */
 void mirai__sched_recalled(mirai__sched *sched, mirai__sched_task *task);
 /* The last of those that are lent to the daemon; before another. NULL: none. */

@@ -126,11 +126,12 @@ static void rouse_for(mirai__sched *sched, const mirai__sched_shape *shape, int6
 void mirai__sched_rouse(mirai__sched *sched)
 {
     if (sched->counts.dormant == 0 || sched->closing == MIRAI_CANCEL) return;
-    /* What is lent waits as well, and would go to a daemon that comes. */
-    if (sched->lent > 0) rouse_for(sched, &sched->plain, sched->plain.queued + sched->lent);
+    /* What is lent waits as well, and would go to a daemon that comes; but for what is near, although one idles. */
+    bool idle = mirai__sched_idle_groups(sched) != 0, held = idle && mirai__sched_holds(sched);
+    if (sched->lent > 0 && !idle) rouse_for(sched, &sched->plain, sched->plain.queued + sched->lent);
     for (mirai__list *node = sched->waiting.next; node != &sched->waiting; node = node->next) {
         const mirai__sched_shape *shape = mirai__list_entry(node, mirai__sched_shape, waiting);
-        if (shape->daemon || !mirai__sched_shape_fits(sched, shape)) continue;
+        if (shape->daemon || (held && shape == &sched->plain) || !mirai__sched_shape_fits(sched, shape)) continue;
         rouse_for(sched, shape, shape->queued);
     }
 }

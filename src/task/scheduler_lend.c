@@ -39,7 +39,7 @@ mirai__sched_task *mirai__sched_lent_before(const mirai__sched_daemon *daemon, c
 
 void mirai__sched_judge_room(mirai__sched *sched, mirai__sched_daemon *daemon)
 {
-    bool room = daemon->state == MIRAI__DAEMON_BUSY && daemon->task && daemon->borrows && !sched->config.ephemeral &&
+    bool room = daemon->state == MIRAI__DAEMON_BUSY && daemon->task && daemon->borrows && !daemon->slow && !sched->config.ephemeral &&
                 daemon->lent_count < sched->ahead && (uint8_t)(daemon->next_slot - daemon->slot) < SLOTS;
     if (!room)
         mirai__list_remove(&daemon->roomy);
@@ -228,14 +228,28 @@ bool mirai__sched_is_gathered(const mirai__sched *sched)
     return sched->lent > 0 && mirai__sched_idle_groups(sched) != 0;
 }
 
-void mirai__sched_spread(mirai__sched *sched, bool all)
+bool mirai__sched_may_spread(const mirai__sched *sched)
 {
+    return sched->lent > 0 && sched->counts.ready > 1;
+}
+
+/* Where one idles it takes half at a time (steal); else all go back into the queue, which the others come to. */
+bool mirai__sched_spread(mirai__sched *sched, bool all)
+{
+    bool any = false;
+    bool others = sched->counts.ready > 1 && mirai__sched_idle_groups(sched) == 0;
     for (mirai__list *node = sched->daemons.next; node != &sched->daemons; node = node->next) {
         mirai__sched_daemon *daemon = mirai__list_entry(node, mirai__sched_daemon, all);
-        if (all || daemon->seen == daemon->attempt) daemon->slow = daemon->lent_count > 0;
-        daemon->seen = daemon->attempt;
-        if (daemon->slow) note_laden(sched, daemon);
+        bool late = !all && daemon->task && daemon->seen == daemon->attempt;
+        if (!all) daemon->seen = daemon->attempt;
+        if (!late && (!all || daemon->lent_count == 0)) continue;
+        any = any || !daemon->slow;
+        daemon->slow = true;
+        note_laden(sched, daemon);
+        if (late && others) mirai__sched_recall(sched, daemon);
+        mirai__sched_judge_room(sched, daemon);
     }
+    return any;
 }
 
 void mirai__sched_set_ahead(mirai__sched *sched, int32_t ahead)

@@ -4,7 +4,7 @@
  */
 #include "story.h"
 
-enum { WARM = 6000, WINDOW = 300, BEHIND = 40 };
+enum { WARM = 6000, WINDOW = 300, BEHIND = 40, NAPS = 30 };
 
 static void test_near__refuses_bad_arguments(void **state)
 {
@@ -94,6 +94,34 @@ static void test_near__nor_behind_more_than_a_daemon_is_lent(void **state)
     end(stuck);
 }
 
+/* What comes later is always there for the other daemon, which never idles. What came before has its turn all the same. */
+static void test_near__nor_while_the_other_is_kept_busy(void **state)
+{
+    mirai_queue *queue;
+    mirai_task *task, *naps[NAPS];
+    mirai_submit_options options = MIRAI_SUBMIT_OPTIONS_INIT;
+    options.priority = -1;
+    story_assert_ok(mirai_queue_new(&queue));
+    warm(*state);
+    mirai_task *stuck = story_submit(*state, "obey", mirai_null()), *behind = story_submit(*state, "echo", mirai_null());
+    story_assert_ok(mirai_queue_add(queue, behind));
+    for (int i = 0; i < NAPS; i++) {
+        naps[i] = story_submit_with(*state, "nap", mirai_int(2), &options);
+        story_assert_ok(mirai_queue_add(queue, naps[i]));
+    }
+    int before = 0;
+    for (bool found = false; !found; before++) {
+        story_assert_ok(mirai_queue_next(queue, &task, STORY_PATIENCE));
+        found = task == behind;
+        mirai_task_release(task);
+    }
+    assert_in_range(before, 1, 6); /* two to see that its daemon is late; long before tasks are held to be long */
+    for (int i = 0; i < NAPS; i++) mirai_task_release(naps[i]);
+    mirai_task_release(behind);
+    end(stuck);
+    mirai_queue_release(queue);
+}
+
 int main(int argc, char **argv)
 {
     MIRAI_EXIT_IF(mirai_main(argc, argv, story_setup));
@@ -103,6 +131,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_near__nor_when_nobody_waits_for_it),
         cmocka_unit_test(test_near__two_long_tasks_run_side_by_side),
         cmocka_unit_test(test_near__nor_behind_more_than_a_daemon_is_lent),
+        cmocka_unit_test(test_near__nor_while_the_other_is_kept_busy),
     };
     return cmocka_run_group_tests(tests, story_open_two, story_close_state);
 }

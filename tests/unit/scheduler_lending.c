@@ -243,12 +243,17 @@ void model_set_near(world *w, uint32_t number)
 
 void model_spread(world *w, bool all)
 {
+    bool others = w->counts.ready > 1 && !model_has_idle(w), any = false;
     for (int i = 0; i < w->live_count; i++) {
         daemon_model *daemon = &w->daemons[w->live[i]];
-        if (all || daemon->seen == daemon->attempt) daemon->slow = daemon->lent_count > 0;
-        daemon->seen = daemon->attempt;
+        bool late = !all && daemon->attempt != 0 && daemon->task != NOBODY && daemon->seen == daemon->attempt;
+        if (!all) daemon->seen = daemon->attempt;
+        if (!late && (!all || daemon->lent_count == 0)) continue;
+        any = any || !daemon->slow;
+        daemon->slow = true;
+        if (late && others && daemon->lent_count > 0) daemon->recallable = true;
     }
-    mirai__sched_spread(&w->sched, all);
+    model_expect(w, mirai__sched_spread(&w->sched, all) == any, "what was spread is told wrongly");
 }
 
 static int near_count(const world *w, const daemon_model *daemon)
@@ -420,7 +425,7 @@ void model_check_lending(world *w)
         check_unclaimed(w, daemon);
         lent += daemon->lent_count;
         unclaimed += daemon->lent_count - claimed_of_lent(daemon);
-        bool room = may_hold(w, daemon) && !daemon->excused && daemon->known == w->setup_count &&
+        bool room = may_hold(w, daemon) && !daemon->excused && !daemon->slow && daemon->known == w->setup_count &&
                     daemon->lent_count < w->ahead && has_slot(daemon);
         model_expect(w, next == NOBODY || !room, "task %d waits and daemon %d could be lent it", next, w->live[i]);
     }

@@ -104,6 +104,10 @@ void model_again(world *w, int id)
     w->counts.executing--;
     w->counts.awaiting++;
     w->totals->again++;
+    for (int i = 0; i < w->live_count; i++) { /* it is older than what is lent */
+        daemon_model *daemon = &w->daemons[w->live[i]];
+        if (daemon->lent_count > 0) daemon->recallable = true;
+    }
 }
 
 static bool is_pinned_to(const world *w, int daemon)
@@ -197,6 +201,7 @@ static void check_dormant(world *w, int id)
     const task_model *task = &w->tasks[id];
     if (task->state != MIRAI_TASK_QUEUED || task->wish.pin != NOBODY || !model_fits(w, task))
         return;
+    if (model_has_idle(w) && (task->lender != NOBODY || model_holds(w))) return; /* it is near another */
     int64_t coming = 0, dormant = 0;
     for (int i = 0; i < w->group_count; i++) {
         const group_model *group = &w->groups[i];
