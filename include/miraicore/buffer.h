@@ -45,7 +45,8 @@ MIRAI_API MIRAI_NODISCARD mirai_buffer *mirai_buffer_new(mirai_pool *pool, size_
  * Where large bytes are born in memory that a pool's daemons can read (mirai_buffer_new(), this call, and in a daemon,
  * with NULL, memory that its host can read) they are sent without a copy, if sending is the end of their use here: if
  * nobody else holds a count of the buffer, nor of the values that it lies in. Whoever gives a buffer away so gives its
- * bytes away: a pointer to them must not be used any more. Otherwise they are copied.
+ * bytes away: a pointer to them must not be used any more. Otherwise they are copied. After a fork() such memory is one
+ * for parent and child: each sees what the other writes there.
  * @param pool        borrowed; as in mirai_buffer_new().
  * @param size_bytes  0 or more.
  * @return owned, release with mirai_buffer_release(); NULL when out of memory (detail set).

@@ -110,7 +110,7 @@ MIRAI_API mirai_status mirai_torch_set_threads(int32_t threads);
  * Such memory is limited, and a tensor that is sent is lent until its receiver lets go of it. Once the limit is reached,
  * ordinary memory is used. Tensors may outlive the scope and the pool. Scopes nest, the innermost counts, and belong to
  * their thread. The first that a process opens puts an allocator in front of libtorch's, for good: open it before other
- * threads compute.
+ * threads compute. After a fork() such memory is one for parent and child: each sees what the other writes there.
  * @param pool  borrowed; which pool's daemons. NULL: in a daemon, memory that its host can read; else ordinary memory.
  * @return MIRAI_OK; MIRAI_E_LIMIT when 64 are open on this thread; MIRAI_E_NOMEM.
  * @thread any   @since 0.1
@@ -253,8 +253,8 @@ MIRAI_API int32_t mirai_torch_requires_grad(const mirai_value *tensor);
 /**
  * The first element (all indices 0) of a tensor in memory, to be read or written with its strides.
  * @param tensor  borrowed; NULL is allowed.
- * @return borrowed from tensor; NULL when it is no tensor, empty, or not plainly in memory (sparse, on
- *         another device, conjugated or negated lazily).
+ * @return borrowed from tensor, until it is resized, given away or moved (mirai_torch_common()); NULL when it is no
+ *         tensor, empty, or not plainly in memory (sparse, on another device, conjugated or negated lazily).
  * @thread any   @since 0.1
  */
 MIRAI_API void *mirai_torch_data(const mirai_value *tensor);
@@ -333,7 +333,9 @@ MIRAI_API mirai_status mirai_torch_set_requires_grad(const mirai_value *tensor, 
  * sent of it from then on is the name of that memory, and all who have it read and write the same numbers. So daemons
  * train one set of parameters without waiting for each other (Hogwild). Views of the tensor follow, and what it was
  * computed into stays as it is; gradients and the state of optimisers are each process's own. It cannot be resized any
- * more. What lies there already stays there.
+ * more. What lies there already stays there. A pointer that mirai_torch_data() gave before must not be used any more; an
+ * array of mirai_torch_array_view() keeps the numbers of that moment, in memory that is kept as long as the tensor is.
+ * Into tensors of bool, nothing but 0 and 1 is to be written: receivers do not make sure of it here.
  * @param value  borrowed; a tensor or a module.
  * @return MIRAI_OK; MIRAI_E_INVALID for NULL; MIRAI_E_TYPE when it is neither; MIRAI_E_UNSUPPORTED for a layout
  *         without strides (sparse), and in a daemon, which has it from its host; MIRAI_E_NOMEM when the machine has no

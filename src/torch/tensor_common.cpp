@@ -5,29 +5,44 @@
 #include "tensor_common.h"
 
 #include <cstring>
+#include <memory>
 #include <unordered_map>
 
 #include <miraicore/common.h>
 #include <miraicore/daemon.h>
 
 #include "module.h"
+#include "owned.h"
 
 namespace mirai_torch {
 
 namespace {
 
-void release_common(void *common)
+/* What a storage in memory in common has. */
+struct Place {
+    Owned common;
+    c10::DataPtr before; /* the memory that it lay in, where others may still look at that */
+};
+
+void release_place(void *place)
 {
-    mirai_value_release(static_cast<mirai_value *>(common));
+    delete static_cast<Place *>(place);
 }
 
-/* Takes the value. */
+/* Takes the value, also on failure. */
 c10::DataPtr data_in_common(mirai_value *common)
 {
-    return c10::DataPtr(mirai_common_data(common), common, release_common, c10::Device(c10::DeviceType::CPU));
+    auto place = std::make_unique<Place>(Place{Owned(common), c10::DataPtr()});
+    return c10::DataPtr(mirai_common_data(common), place.release(), release_place, c10::Device(c10::DeviceType::CPU));
 }
 
-using Moves = std::unordered_map<c10::StorageImpl *, c10::DataPtr>;
+/* How a storage is moved. */
+struct Move {
+    c10::DataPtr data;
+    bool is_watched; /* others than one tensor have the storage; an array has the address of its bytes, too */
+};
+
+using Moves = std::unordered_map<c10::StorageImpl *, Move>;
 
 void prepare(const at::Tensor &tensor, Moves &moves)
 {
@@ -40,14 +55,15 @@ void prepare(const at::Tensor &tensor, Moves &moves)
     if (!common) fail_as_is(mirai_on_daemon() ? MIRAI_E_UNSUPPORTED : MIRAI_E_NOMEM);
     c10::DataPtr data = data_in_common(common);
     std::memcpy(data.get(), storage.data(), storage.nbytes());
-    moves.emplace(place, std::move(data));
+    moves.emplace(place, Move{std::move(data), storage.use_count() > 1});
 }
 
 } // namespace
 
 mirai_value *find_common(const c10::Storage &storage)
 {
-    return storage.data_ptr().cast_context<mirai_value>(release_common);
+    const Place *place = storage.data_ptr().cast_context<Place>(release_place);
+    return place ? const_cast<mirai_value *>(place->common.get()) : nullptr;
 }
 
 c10::Storage storage_in_common(mirai_value *common)
@@ -71,8 +87,11 @@ mirai_status mirai_torch_common(const mirai_value *value)
             prepare(tensor_of(value, "value"), moves);
         }
         for (auto &move : moves) {
-            move.first->set_resizable(false);
-            move.first->set_data_ptr_noswap(std::move(move.second));
+            c10::StorageImpl *storage = move.first;
+            Place *place = move.second.data.cast_context<Place>(release_place);
+            storage->set_resizable(false);
+            c10::DataPtr before = storage->set_data_ptr(std::move(move.second.data));
+            if (move.second.is_watched) place->before = std::move(before);
         }
     });
 }

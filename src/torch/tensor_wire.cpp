@@ -67,6 +67,13 @@ void check_sendable(const at::Tensor &tensor)
                                   "sent: its graph would be lost; send mirai_torch_detach() of it");
 }
 
+/* Integers may be negated lazily here, but receivers know that of numbers with fractions only. So such a tensor does not
+ * go with its storage, and reads it whenever its turn comes. */
+bool is_packed_always(const at::Tensor &tensor)
+{
+    return tensor.is_neg() && !is_differentiable(tensor.scalar_type());
+}
+
 class Sender
 {
   public:
@@ -81,7 +88,7 @@ class Sender
             check_sendable(tensor(i));
             Users &users = users_[tensor(i).storage().unsafeGetStorageImpl()];
             users.count++;
-            if (!is_given(i)) users.are_given = false;
+            if (!is_given(i) || is_packed_always(tensor(i))) users.are_given = false;
         }
         for (size_t i = 0; i < count_; i++) add(tensor(i));
         int64_t length = (int64_t)rows_.size();
@@ -120,8 +127,7 @@ class Sender
 
     void add(const at::Tensor &tensor)
     {
-        /* integers may be negated lazily here, but receivers know that of numbers with fractions only */
-        if (tensor.is_neg() && !is_differentiable(tensor.scalar_type())) return add_packed(tensor);
+        if (is_packed_always(tensor)) return add_packed(tensor);
         const c10::Storage &storage = tensor.storage();
         auto placed = places_.find(storage.unsafeGetStorageImpl());
         if (placed != places_.end()) return add_row(tensor, placed->second, tensor.storage_offset());
@@ -320,7 +326,8 @@ class Receiver
         if (!is_inside(row, &last))
             fail(MIRAI_E_DECODE, "a tensor of %s reaches beyond its storage of %zu bytes",
                  c10::toString(row.type), storages_[row.storage].nbytes());
-        if (row.type == c10::ScalarType::Bool && last >= 0)
+        /* what lies in memory in common is others' to write, and is not written for having been received */
+        if (row.type == c10::ScalarType::Bool && last >= 0 && !find_common(storages_[row.storage]))
             truths_.make(storages_[row.storage], row.offset, last, row.sizes, row.strides);
         at::Tensor tensor = at::detail::make_tensor<c10::TensorImpl>(
             c10::Storage(storages_[row.storage]), c10::DispatchKeySet(c10::DispatchKey::CPU),

@@ -474,6 +474,50 @@ static void test_scope__what_is_given_whole_moves(void **state)
     mirai_value_release(came);
 }
 
+/* Integers that are negated lazily are sent as a copy of their own, made of memory that others may give away. */
+static void test_scope__what_is_negated_lazily_is_copied(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        mirai_value *negated = NULL;
+        assert_ok(mirai_torch_scope_begin(pool_of(0)));
+        mirai_value *tensor = mirai_torch_arange(MIRAI_DTYPE_INT64, 0, LARGE, 1);
+        assert_ok(mirai_torch_scope_end());
+        mirai_value *made = evaluate("torch._neg_view(x)", tensor);
+        assert_ok(mirai_torch_detach(made, &negated));
+        mirai_value_release(made);
+        mirai_value *items[2];
+        items[i] = tensor;
+        items[1 - i] = negated;
+        mirai_value *came = received(sent(mirai_list(items, 2)));
+        const int64_t *plain = mirai_torch_data(mirai_value_item(came, (size_t)i));
+        const int64_t *minus = mirai_torch_data(mirai_value_item(came, (size_t)(1 - i)));
+        for (int64_t at = 0; at < LARGE; at++) assert_true(plain[at] == at && minus[at] == -at);
+        mirai_value_release(came);
+    }
+}
+
+/* A tensor that moves into memory in common leaves its own behind for those who look at that, and for them alone. */
+static void test_scope__what_becomes_common_is_kept_for_views(void **state)
+{
+    (void)state;
+    mirai_value *tensor = born(0, LARGE), *array = NULL;
+    assert_ok(mirai_torch_common(tensor));
+    assert_int_equal(used(0), 0);
+    assert_true(is_range(tensor, LARGE));
+    mirai_value_release(tensor);
+
+    tensor = born(0, LARGE);
+    assert_ok(mirai_torch_array_view(tensor, &array));
+    assert_ok(mirai_torch_common(tensor));
+    assert_int_equal(used(0), LARGE * 4);
+    *(float *)mirai_torch_data(tensor) = 1; /* which they do not see */
+    mirai_value_release(tensor);
+    const float *elements = mirai_value_data(array);
+    for (int64_t i = 0; i < LARGE; i++) assert_true(elements[i] == (float)i);
+    mirai_value_release(array);
+}
+
 /* Whoever sends lets go of it in any case; nothing is lost, and nothing twice. */
 static void test_scope__a_message_that_fails_leaves_nothing(void **state)
 {
@@ -517,6 +561,8 @@ int main(void)
         SCOPE_TEST(what_is_held_stays),
         SCOPE_TEST(what_libtorch_uses_stays),
         SCOPE_TEST(what_is_given_whole_moves),
+        SCOPE_TEST(what_is_negated_lazily_is_copied),
+        SCOPE_TEST(what_becomes_common_is_kept_for_views),
         SCOPE_TEST(a_message_that_fails_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -2,6 +2,7 @@
  * wire: tensors through a message: every dtype and layout, and what they share.
  */
 #include <stdio.h>
+#include <sys/mman.h>
 
 #include "message_trip.h"
 
@@ -289,6 +290,24 @@ static void test_wire__bools_without_number_cost_little(void **state)
     assert_fails(receive_bools(2, 2), MIRAI_E_LIMIT, "too many tensors of bool");
 }
 
+/* It is others' to write, too: who receives it may not have it in hand for a moment. */
+static void test_wire__bools_in_common_are_not_written(void **state)
+{
+    (void)state;
+    int64_t length = 3 * 4096;
+    mirai_value *tensor = mirai_torch_zeros(MIRAI_DTYPE_BOOL, 1, &length);
+    assert_ok(mirai_torch_common(tensor));
+    uint8_t *bytes = mirai_torch_data(tensor);
+    bytes[length - 1] = 1;
+    assert_int_equal(mprotect(bytes, (size_t)length, PROT_READ), 0);
+    mirai_value *came = trip(mirai_value_ref(tensor));
+    assert_int_equal(mprotect(bytes, (size_t)length, PROT_READ | PROT_WRITE), 0);
+    assert_ptr_equal(mirai_torch_data(came), bytes);
+    assert_true(number_of("x.sum()", came) == 1);
+    mirai_value_release(came);
+    mirai_value_release(tensor);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +324,7 @@ int main(void)
         cmocka_unit_test(test_wire__keeps_thousands_apart),
         cmocka_unit_test(test_wire__a_buffer_named_twice_is_one_storage),
         cmocka_unit_test(test_wire__bools_without_number_cost_little),
+        cmocka_unit_test(test_wire__bools_in_common_are_not_written),
     };
     return cmocka_run_group_tests(tests, trip_setup, NULL);
 }
