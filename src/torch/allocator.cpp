@@ -9,6 +9,7 @@
 #include "allocator.h"
 
 #include <mutex>
+#include <pthread.h>
 #include <unordered_map>
 
 #include <c10/core/CPUAllocator.h>
@@ -119,6 +120,10 @@ void install()
 {
     static std::once_flag once;
     std::call_once(once, [] {
+        /* children of a fork free storages, too: so nobody else may have the lock then */
+        const auto lock = [] { table().lock.lock(); };
+        const auto unlock = [] { table().lock.unlock(); };
+        if (pthread_atfork(lock, unlock, unlock) != 0) fail(MIRAI_E_NOMEM, "no memory to watch for forks");
         c10::Allocator *before = c10::GetCPUAllocator();
         delete_before = before->raw_deleter();
         c10::SetCPUAllocator(new Allocator(before)); /* lives for ever, as libtorch wants it */

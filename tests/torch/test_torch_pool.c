@@ -2,11 +2,16 @@
  * pool: the vignette, functions of the module, and training that moves between daemons. Each host and daemon of
  * this program computes on one thread.
  */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include <miraicore.h>
@@ -282,6 +287,48 @@ static void test_pool__tensors_are_shared_and_passed_on(void **state)
     assert_ok(mirai_pool_close(pool, MIRAI_DRAIN, PATIENCE));
 }
 
+/* The allocator's table of buffers, kept busy: from a scope, tensors are made and released again and again. */
+static _Atomic bool is_over;
+
+static void *churn(void *pool)
+{
+    if (mirai_torch_scope_begin(pool) != MIRAI_OK) return NULL;
+    while (!atomic_load(&is_over)) mirai_value_release(mirai_torch_zeros(MIRAI_DTYPE_UINT8, 1, &(int64_t){32768}));
+    return mirai_torch_scope_end() == MIRAI_OK ? pool : NULL;
+}
+
+/* Whatever another thread was doing when the process was forked. */
+static void test_pool__children_of_a_fork_free_tensors(void **state)
+{
+    (void)state;
+    enum { FORKS = 300, SECONDS = 60 };
+    pthread_t thread;
+    void *done = NULL;
+    int64_t length = 100000;
+    int status = 0;
+    mirai_pool *pool = open_pool(1);
+    assert_ok(mirai_torch_scope_begin(pool));
+    mirai_value *tensor = mirai_torch_ones(MIRAI_DTYPE_FLOAT32, 1, &length);
+    assert_ok(mirai_torch_scope_end());
+    atomic_store(&is_over, false);
+    assert_int_equal(pthread_create(&thread, NULL, churn, pool), 0);
+    for (int i = 0; i < FORKS && status == 0; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            (void)alarm(SECONDS); /* so that there is a status to tell, should it wait for ever */
+            mirai_value_release(tensor);
+            _exit(0);
+        }
+        if (child < 0 || waitpid(child, &status, 0) != child) status = -1;
+    }
+    atomic_store(&is_over, true);
+    assert_int_equal(pthread_join(thread, &done), 0);
+    assert_ptr_equal(done, pool);
+    assert_int_equal(status, 0);
+    mirai_value_release(tensor);
+    assert_ok(mirai_pool_close(pool, MIRAI_DRAIN, PATIENCE));
+}
+
 int main(int argc, char **argv)
 {
     MIRAI_EXIT_IF(mirai_main(argc, argv, setup)); /* in a daemon this never returns */
@@ -292,6 +339,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_pool__training_moves_between_daemons),
         cmocka_unit_test(test_pool__what_is_written_after_sending_is_not_seen),
         cmocka_unit_test(test_pool__tensors_are_shared_and_passed_on),
+        cmocka_unit_test(test_pool__children_of_a_fork_free_tensors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
