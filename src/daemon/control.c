@@ -24,7 +24,7 @@
 
 /* BUSY_LOOK_MS: how often the connection is looked at while a job is out. poll() keeps a descriptor
  * alive that the job has closed, so that nothing else would tell. */
-enum { LEAVE_GRACE_MS = 5000, BUSY_LOOK_MS = 500, HOST_DEATH_MS = 200 };
+enum { LEAVE_GRACE_MS = 5000, BUSY_LOOK_MS = 500, HOST_DEATH_MS = 200, HOST_SLOW_DEATH_MS = 10000 };
 
 /* Whether our parent is still the host. A job may have closed host_fd, and its number may be another's by now. */
 static bool has_parent(const mirai_daemon *daemon)
@@ -32,15 +32,17 @@ static bool has_parent(const mirai_daemon *daemon)
     return daemon->session.host > 0 && getppid() == daemon->session.host;
 }
 
-/* A host that was killed has left its socket file behind, if its address is one. */
-static void remove_file(const mirai_daemon *daemon)
+/* A host that was killed has left its socket file behind, if its address is one. Its sockets are gone before it is: on
+ * a busy machine by hundreds of milliseconds, which are waited for, up to wait_ms. Returns whether the host has died. */
+static bool remove_file(const mirai_daemon *daemon, int wait_ms)
 {
     static const char scheme[] = "ipc://";
     const char *url = daemon->session.url;
-    if (url == NULL || daemon->host_fd < 0 || strncmp(url, scheme, strlen(scheme)) != 0) return;
-    struct pollfd dead = {.fd = daemon->host_fd, .events = POLLIN}; /* it may be dying still */
-    if (poll(&dead, 1, HOST_DEATH_MS) > 0 && (dead.revents & POLLIN) && !has_parent(daemon))
-        (void)unlink(url + strlen(scheme));
+    if (url == NULL || daemon->host_fd < 0 || strncmp(url, scheme, strlen(scheme)) != 0) return false;
+    struct pollfd dead = {.fd = daemon->host_fd, .events = POLLIN};
+    if (poll(&dead, 1, wait_ms) <= 0 || !(dead.revents & POLLIN) || has_parent(daemon)) return false;
+    (void)unlink(url + strlen(scheme));
+    return true;
 }
 
 /* A host that is there shall not wonder who killed this process. It may not hold us up, nor may its death. */
@@ -60,8 +62,10 @@ static void say_why(const mirai_daemon *daemon)
  * shares it with others, whom it must not kill. */
 static _Noreturn void die(const mirai_daemon *daemon)
 {
-    remove_file(daemon);
-    say_why(daemon);
+    if (!remove_file(daemon, HOST_DEATH_MS)) {
+        say_why(daemon); /* and a host that lives on kills us */
+        (void)remove_file(daemon, HOST_SLOW_DEATH_MS);
+    }
     if (getpgrp() == getpid()) (void)kill(0, SIGKILL);
     _exit(MIRAI__EXIT_FAULT);
 }
